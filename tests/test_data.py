@@ -1,0 +1,192 @@
+"""Finding data in the right place, recognising the original MNIST, splitting it, cutting minibatches."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import KEYS, SMALL, idx_bytes, npz_bytes, refusal
+
+from rnn_mnist import data, synthetic
+from rnn_mnist.config import Config
+
+
+def toy(**given):
+    return Config(**{"n_valid": 5, "batch_size": 10, **given})
+
+
+# ---- the original ----
+
+def test_original_mnist_is_recognised_and_read_right(mnist_dir):
+    loaded = data.load_data(Config(data_dir=mnist_dir))
+    assert loaded.source.kind == "original MNIST" and loaded.source.where == mnist_dir
+    assert [len(split.labels) for split in loaded[:3]] == [55_000, 5_000, 10_000]
+    # The first labels as every MNIST tutorial shows them, and the published number of each digit.
+    assert loaded.valid.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert loaded.test.labels[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+    assert np.bincount(loaded.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    # The published mean and standard deviation of the training pixels.
+    pixels = np.concatenate([loaded.valid.images, loaded.train.images]).ravel() / np.float32(255)
+    assert round(float(pixels.mean(dtype=np.float64)), 4) == 0.1307
+    assert round(float(pixels.std(dtype=np.float64)), 4) == 0.3081
+
+
+def test_original_mnist_is_recognised_in_any_packing(mnist_dir, tmp_path):
+    arrays = data.read_data(mnist_dir)
+    for name, array in zip(SMALL, arrays, strict=True):
+        (tmp_path / name.replace("-idx", ".idx")).write_bytes(idx_bytes(array))
+    np.savez(tmp_path / "any name.npz", **dict(zip(KEYS, arrays, strict=True)))
+    packings = [data.load_data(Config(data_dir=str(path))).source
+                for path in (mnist_dir, tmp_path, tmp_path / "any name.npz")]
+    assert {source.kind for source in packings} == {"original MNIST"}
+    assert len({source.digest for source in packings}) == 1
+
+
+def test_one_changed_pixel_is_not_the_original_mnist(mnist_dir, tmp_path):
+    arrays = dict(zip(KEYS, data.read_data(mnist_dir), strict=True))
+    arrays["x_test"][9_999, 27, 27] += 1
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    assert data.load_data(Config(data_dir=str(tmp_path))).source.kind == "not the original MNIST"
+
+
+# ---- where data is looked for ----
+
+def test_data_dir_comes_before_the_environment(folder, toy_data_dir, monkeypatch):
+    monkeypatch.setenv("RNN_MNIST_DATA", toy_data_dir)
+    assert len(data.load_data(toy()).test.labels) == 200
+    loaded = data.load_data(toy(data_dir=str(folder)))
+    assert len(loaded.test.labels) == 20
+    assert loaded.source[:2] == ("not the original MNIST", str(folder))
+
+
+@pytest.mark.parametrize("source", ["auto", "mnist"])
+def test_a_given_folder_is_never_passed_over(folder, tmp_path, monkeypatch, source):
+    missing = str(tmp_path / "not there")
+    message = refusal(data.load_data, toy(data=source, data_dir=missing))
+    assert "--data-dir" in message and missing in message
+    assert "--data-dir" in refusal(data.load_data, toy(data=source, data_dir=""))
+    monkeypatch.setenv("RNN_MNIST_DATA", missing)
+    message = refusal(data.load_data, toy(data=source))
+    assert "RNN_MNIST_DATA" in message and missing in message
+    (folder / "train-images-idx3-ubyte").write_bytes(b"")
+    monkeypatch.setenv("RNN_MNIST_DATA", str(folder))
+    assert "empty" in refusal(data.load_data, toy(data=source))
+
+
+def test_auto_falls_back_loudly_to_synthetic_digits(capsys):
+    loaded = data.load_data(Config(offline=True))
+    assert loaded.source.kind == "synthetic digits, not MNIST"
+    assert [len(split.labels) for split in loaded[:3]] == [55_000, 5_000, 10_000]
+    stdout, stderr = capsys.readouterr()
+    assert stdout == "" and stderr.count("\n") == 1
+    assert "--offline" in stderr and "not MNIST scores" in stderr
+
+
+def test_synthetic_is_taken_when_asked_for_without_a_word(toy_data_dir, monkeypatch, capsys):
+    monkeypatch.setenv("RNN_MNIST_DATA", toy_data_dir)
+    loaded = data.load_data(Config(data="synthetic"))
+    assert loaded.source.kind == "synthetic digits, not MNIST"
+    assert np.array_equal(loaded.valid.images[:50], synthetic.draw(2000, synthetic.SEED)[0][:50])
+    assert capsys.readouterr() == ("", "")
+
+
+def test_synthetic_with_a_data_dir_is_refused(toy_data_dir):
+    assert "leave out --data-dir" in refusal(data.load_data, toy(data="synthetic", data_dir=toy_data_dir))
+
+
+def test_mnist_never_falls_back_and_says_how_to_get_it():
+    message = refusal(data.load_data, Config(data="mnist", offline=True))
+    assert "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz" in message
+    assert "train-images-idx3-ubyte.gz" in message and "https://ossci-datasets.s3.amazonaws.com/mnist/" in message
+    assert "--data-dir" in message
+
+
+def test_digest_tells_data_apart_and_not_packings(folder, tmp_path, toy_data_dir):
+    (tmp_path / "some.npz").write_bytes(npz_bytes())
+    sources = [data.load_data(toy(data_dir=path)).source
+               for path in (str(folder), str(tmp_path / "some.npz"), toy_data_dir)]
+    assert sources[0].digest == sources[1].digest != sources[2].digest
+
+
+# ---- splits ----
+
+def test_first_images_are_the_validation_set(toy_data_dir):
+    images, labels, test_images, test_labels = data.read_data(toy_data_dir)
+    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=100))
+    for split, X, y in ((loaded.valid, images[:100], labels[:100]), (loaded.train, images[100:], labels[100:]),
+                        (loaded.test, test_images, test_labels)):
+        assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
+        assert np.array_equal(split.images, X) and np.array_equal(split.labels, y)
+
+
+def test_no_validation_set(toy_data_dir):
+    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=0))
+    assert len(loaded.train.images) == 600 and loaded.valid.images.shape == (0, 28, 28)
+
+
+def test_subset_is_the_end_of_the_permutation_and_its_last_share_validates(toy_data_dir):
+    """Experiment C in small: everything after the first 402 of RandomState(7)'s permutation, 30 % of it validation."""
+    images, labels = data.read_data(toy_data_dir)[:2]
+    chosen = np.random.RandomState(7).permutation(600)[402:]
+    loaded = data.load_data(toy(data_dir=toy_data_dir, n_subset=198, n_valid=0, valid_fraction=0.3))
+    assert len(loaded.valid.labels) == 59 and len(loaded.train.labels) == 139
+    assert np.array_equal(loaded.train.images, images[chosen[:139]])
+    assert np.array_equal(loaded.train.labels, labels[chosen[:139]])
+    assert np.array_equal(loaded.valid.images, images[chosen[139:]])
+    other = data.load_data(toy(data_dir=toy_data_dir, n_subset=198, subset_seed=8))
+    assert not np.array_equal(other.train.labels, loaded.train.labels[:len(other.train.labels)])
+
+
+def test_experiment_c_has_its_published_sizes():
+    loaded = data.load_data(Config(data="synthetic", n_subset=19_800, n_valid=0, valid_fraction=0.3))
+    assert len(loaded.train.labels) == 13_860 and len(loaded.valid.labels) == 5_940
+
+
+@pytest.mark.parametrize(("settings_", "expected"), [
+    ({"n_valid": 600}, "--n-valid 600 leaves none of the 600"),
+    ({"n_valid": 5000}, "--n-valid 5000 leaves none of the 600"),
+    ({"n_subset": 601}, "--n-subset 601 is more than the 600"),
+    ({"n_subset": 100, "n_valid": 100}, "--n-valid 100 leaves none of the 100"),
+    ({"batch_size": 596}, "at most --batch-size 595"),
+    ({"n_valid": 0, "valid_fraction": 0.99, "n_subset": 10}, "--valid-fraction 0.99 leaves none"),
+    ({"n_valid": 0, "valid_fraction": 0.0001}, "--valid-fraction 0.0001"),
+])
+def test_sizes_that_do_not_fit_are_refused(toy_data_dir, settings_, expected):
+    assert expected in refusal(data.load_data, toy(data_dir=toy_data_dir, **settings_))
+
+
+def test_the_largest_sizes_that_fit_are_taken(toy_data_dir):
+    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=599, batch_size=1))
+    assert len(loaded.train.labels) == 1
+    assert len(data.load_data(toy(data_dir=toy_data_dir, n_valid=0, batch_size=600)).train.labels) == 600
+
+
+# ---- minibatches ----
+
+def test_minibatches_are_the_tutorials():
+    """366 parts of one permutation of 55,000: the first 100 hold 151 images, the rest 150."""
+    X, y = np.arange(55_000, dtype=np.uint32).reshape(-1, 1, 1), np.arange(55_000, dtype=np.int32)
+    rnd, same = np.random.RandomState(42), np.random.RandomState(42)
+    for _ in range(2):  # each epoch takes the next permutation
+        batches = list(data.shuffle_batch(X, y, 150, rnd))
+        assert [len(batch[1]) for batch in batches] == [151] * 100 + [150] * 266
+        assert np.array_equal(np.concatenate([batch[1] for batch in batches]), same.permutation(55_000))
+        assert all(np.array_equal(X_batch.ravel(), y_batch) for X_batch, y_batch in batches)
+
+
+@pytest.mark.parametrize(("n", "size"), [(10, 3), (9, 3), (2, 5), (1, 1)])
+def test_in_order_leaves_nothing_out(n, size):
+    X, y = np.arange(n * 784).reshape(n, 28, 28), np.arange(n)
+    batches = list(data.in_order(X, y, size))
+    assert np.array_equal(np.concatenate([batch[0] for batch in batches]), X)
+    assert np.array_equal(np.concatenate([batch[1] for batch in batches]), y)
+    assert max(len(batch[1]) for batch in batches) <= size
+
+
+def test_loading_data_imports_no_downloader(toy_data_dir):
+    """pooch and requests cost a tenth of a second each time; a run that has its data does without."""
+    code = ("import sys; from rnn_mnist import data; from rnn_mnist.config import Config; "
+            "data.load_data(Config(data_dir=sys.argv[1], n_valid=5)); data.load_data(Config(data='synthetic')); "
+            "sys.exit(sorted({'pooch', 'requests', 'tensorflow', 'matplotlib'} & set(sys.modules)) or 0)")
+    done = subprocess.run([sys.executable, "-c", code, toy_data_dir], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
