@@ -1,0 +1,170 @@
+"""The graph: logits of the networks, and around them the one loss, accuracy, update and saver for all of them.
+
+Nothing here runs an operation; session.py does.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_mnist.config import N_OUTPUTS, N_PIXELS
+from rnn_mnist.recurrence import last_state
+from rnn_mnist.tf1 import tf
+
+# TensorFlow 1 used an operation's running number in the graph as its seed; in the tutorial's graph these were the
+# numbers of the recurrent and the dense kernel's initialisers. Given explicitly they replay its initial weights with
+# graph seed 42, and no other operation can disturb them.
+HIDDEN_KERNEL_SEED = 88
+OUTPUT_KERNEL_SEED = 135
+
+
+class Graph(NamedTuple):
+    """Name the tensors and operations that a session needs."""
+
+    pixels: tf.Tensor         # uint8 [batch, 28, 28], 0..255: what is fed in training
+    X: tf.Tensor              # float32 [batch, 28, 28], 0..1 (0..255 if config.pixels is raw): from pixels unless fed
+    y: tf.Tensor              # int32 [batch]
+    dropout_rate: tf.Tensor   # float32 scalar, 0 unless fed
+    logits: tf.Tensor         # float32 [batch, 10]
+    xentropy_sum: tf.Tensor   # float32 scalar, summed over the batch
+    n_correct: tf.Tensor      # int32 scalar
+    penalty: tf.Tensor        # float32 scalar, the L2 term of the loss
+    global_step: tf.Variable  # int64 scalar
+    training_op: tf.Operation
+    init: tf.Operation
+    saver: tf.train.Saver
+
+
+def reset_graph(seed=42):
+    """Start a new default graph and set its seed and NumPy's."""
+    tf.reset_default_graph()
+    tf.set_random_seed(seed)
+    np.random.seed(seed)
+
+
+def rnn_logits(X, config, dropout):
+    """Return logits [batch, 10] of images X [batch, 28, 28] read as n_steps of n_inputs values by a BasicRNNCell."""
+    steps = tf.reshape(X, [-1, config.n_steps, config.n_inputs])
+    with tf.variable_scope(tf.get_variable_scope(), initializer=tf.glorot_uniform_initializer(HIDDEN_KERNEL_SEED)):
+        state = last_state(steps, config.n_neurons, _activation(config), config.unroll, config.bptt_steps)
+    return _output_layer(dropout(state))
+
+
+def mlp_logits(X, config, dropout):
+    """Return logits [batch, 10] of images X [batch, 28, 28] through the hidden layers of a multilayer perceptron."""
+    hidden = tf.reshape(X, [-1, N_PIXELS])
+    for i, n_neurons in enumerate(config.hidden_sizes):
+        hidden = tf.layers.dense(hidden, n_neurons, _activation(config), name=f"hidden{i + 1}",
+                                 kernel_initializer=tf.glorot_uniform_initializer(HIDDEN_KERNEL_SEED - i))
+        hidden = dropout(hidden)
+    return _output_layer(hidden)
+
+
+def build_graph(config):
+    """Build the network of a config in the default graph and return its Graph.
+
+    The minibatch is split into config.replicas nearly equal parts; each goes through its own copy of the operations on
+    the same variables, so that each core has an independent chain of work. The loss is the sum of the parts' sums
+    over the batch size: the gradient is that of the whole minibatch, up to rounding.
+    """
+    pixels, X, y = _inputs(config)
+    dropout_rate = tf.placeholder_with_default(0.0, [], name="dropout_rate")
+    global_step = tf.train.get_or_create_global_step()
+    parts = []
+    for X_part, y_part in zip(_split(X, config.replicas), _split(y, config.replicas), strict=True):
+        dropout = _dropout(config, dropout_rate, global_step, first_seed=len(parts) * 1000)
+        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+            logits = {"rnn": rnn_logits, "mlp": mlp_logits}[config.model](X_part, config, dropout)
+        xentropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_part, logits=logits)
+        accurate = tf.nn.in_top_k(logits, y_part, 1)
+        parts.append((logits, tf.reduce_sum(xentropy), tf.reduce_sum(tf.cast(accurate, tf.int32))))
+    logits, xentropy_sums, n_corrects = zip(*parts, strict=True)
+    xentropy_sum = tf.add_n(xentropy_sums)
+    penalty = _penalty(config)
+    loss = xentropy_sum / tf.cast(tf.shape(y)[0], tf.float32)
+    training_op = _optimizer(config).minimize(loss + penalty if config.l2 else loss, global_step=global_step)
+    return Graph(pixels, X, y, dropout_rate, tf.concat(logits, 0, name="logits"), xentropy_sum, tf.add_n(n_corrects),
+                 penalty, global_step, training_op, tf.global_variables_initializer(),
+                 tf.train.Saver(max_to_keep=None))
+
+
+def _inputs(config):
+    """Return the placeholders pixels, X, y; X is the pixels as float32 unless it is fed itself."""
+    pixels = tf.placeholder(tf.uint8, [None, 28, 28], name="pixels")
+    # The divisor could be fed only so that TensorFlow does not multiply by 1/255 instead, which gives other bits than
+    # the division that everyone does in NumPy.
+    largest = tf.placeholder_with_default(np.float32(1 if config.pixels == "raw" else 255), [], name="largest_pixel")
+    X = tf.placeholder_with_default(tf.cast(pixels, tf.float32) / largest, [None, 28, 28], name="X")
+    return pixels, X, tf.placeholder(tf.int32, [None], name="y")
+
+
+def _split(tensor, n):
+    """Cut a tensor into n parts along its first axis whose lengths differ by one at most."""
+    if n == 1:
+        return [tensor]
+    length = tf.shape(tensor)[0]
+    bounds = [length * i // n for i in range(n + 1)]
+    return [tensor[low:high] for low, high in pairwise(bounds)]
+
+
+def _activation(config):
+    return {"tanh": tf.nn.tanh, "relu": tf.nn.relu, "sigmoid": tf.nn.sigmoid}[config.activation]
+
+
+def _output_layer(hidden):
+    return tf.layers.dense(hidden, N_OUTPUTS, name="dense",
+                           kernel_initializer=tf.glorot_uniform_initializer(OUTPUT_KERNEL_SEED))
+
+
+def _dropout(config, rate, global_step, first_seed):
+    """Return the function that drops hidden units; its mask depends on seed, step, replica and layer alone.
+
+    A stateful random operation would start over when a run is resumed; this one goes on.
+    """
+    if not config.dropout:
+        return tf.identity
+    seeds = iter(range(first_seed, first_seed + 1000))
+    return lambda hidden: tf.nn.experimental.stateless_dropout(
+        hidden, rate, seed=tf.stack([global_step, tf.constant(config.seed * 1_000_000 + next(seeds), tf.int64)]))
+
+
+def _penalty(config):
+    """Return l2 times the sum of squares of the chosen kernels, as Keras' regularizers.L2 counts it."""
+    kernels = [v for v in tf.trainable_variables() if v.op.name.endswith("kernel")]
+    chosen = {"all": kernels, "hidden": kernels[:-1], "output": kernels[-1:]}[config.l2_on]
+    if not config.l2:
+        return tf.constant(0.0)
+    return config.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in chosen])
+
+
+def _optimizer(config):
+    """Return the optimizer; all are TF1 optimizers, whose minimize() keeps an update behind the gradients' reads."""
+    if config.optimizer == "adam":
+        return tf.train.AdamOptimizer(config.learning_rate, epsilon=config.epsilon)
+    if config.optimizer == "momentum":
+        return tf.train.MomentumOptimizer(config.learning_rate, config.momentum)
+    if config.optimizer == "rmsprop":
+        return _KerasRMSProp(config.learning_rate, config.rho, config.epsilon)
+    return tf.train.GradientDescentOptimizer(config.learning_rate)
+
+
+class _KerasRMSProp(tf.train.Optimizer):
+    """Divide each step by the running root mean square of the gradient, with Keras' epsilon outside the root.
+
+    tf.train.RMSPropOptimizer has it inside, and tf_keras' own optimizer refuses TF1's reference variables.
+    """
+
+    def __init__(self, learning_rate, rho, epsilon):
+        super().__init__(use_locking=False, name="RMSProp")
+        self._settings = learning_rate, rho, epsilon
+
+    def _create_slots(self, var_list):
+        for var in var_list:
+            self._zeros_slot(var, "rms", self._name)
+
+    def _apply_dense(self, grad, var):
+        learning_rate, rho, epsilon = self._settings
+        rms = self.get_slot(var, "rms")
+        rms = tf.assign(rms, rho * rms + (1 - rho) * tf.square(grad))
+        return tf.assign_sub(var, learning_rate * grad / (tf.sqrt(rms) + epsilon)).op

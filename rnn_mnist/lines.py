@@ -1,0 +1,52 @@
+"""The lines of a run's log, in a fixed form: people read and compare them."""
+
+import shlex
+
+from rnn_mnist.data import ORIGINAL
+
+
+def first_line(config, data):
+    """Return the line that begins a log: what is trained on what."""
+    size = (f"{config.n_steps} steps x {config.n_inputs} inputs, {config.n_neurons} neurons" if config.model == "rnn"
+            else "-".join(map(str, (784, *config.hidden_sizes, 10))))
+    counts = ", ".join(f"{len(split.labels)} {name}" for name, split in
+                       (("training", data.train), ("validation", data.valid), ("test", data.test)))
+    return f"{config.model} ({size}), seed {config.seed}, data : {_loud(data.source.kind)} ({counts})"
+
+
+def epoch_line(row, config):
+    """Return the tutorial's line of an epoch, then what we add; row: {column of metrics.csv: number or None}."""
+    def shown(name, form):
+        return "-" if row[name] is None else format(row[name], form)
+
+    running = "" if config.model == "rnn" else (
+        f" acc_running : {row['acc_running']:.4f} loss_running : {row['loss_running']:.4f}")
+    return (f"epoch : {row['epoch']:03d} acc_batch : {row['acc_batch']:.4f}, acc_valid : {shown('acc_valid', '.4f')} "
+            f"loss_batch : {row['loss_batch']:.4f} loss_valid : {shown('loss_valid', '.4f')}{running} "
+            f"seconds : {row['seconds']:.2f} images_per_second : {row['images_per_second']}")
+
+
+def last_lines(run, config, values):
+    """Yield the lines that end a log: the training set if it was scored, the result, and what to do next.
+
+    values: those of result.json.
+    """
+    if "acc_train" in values:
+        yield f"acc_train : {values['acc_train']:.4f} loss_train : {values['loss_train']:.4f}"
+    if config.l2:
+        yield (f"penalty : {values['penalty']:.4f} "
+               f"loss_test with penalty : {values['loss_test'] + values['penalty']:.4f}")
+    kind = "" if values["data"] == ORIGINAL else f" ({_loud(values['data'])})"
+    yield (f"acc_test : {values['acc_test']:.4f} loss_test : {values['loss_test']:.4f}{kind} "
+           f"weights : {values['weights']} run : {run}")
+    yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
+
+
+def _loud(kind):
+    """Return what the data is, in capitals unless it is the original MNIST: its scores must not pass for MNIST's."""
+    return kind if kind == ORIGINAL else kind.upper()
+
+
+def resume_command(run, config):
+    """Return the command that goes on with a run."""
+    return f"python scripts/train_{config.model}.py --resume {shlex.quote(str(run))}"

@@ -1,0 +1,108 @@
+"""What all pictures share: colours, fonts, a figure without global state, and a PNG that appears whole.
+
+Import it only where something is drawn: matplotlib takes half a second. What is drawn is in the modules that own it.
+"""
+
+import contextlib
+import functools
+import io
+import os
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+# Colours that colour-blind people tell apart (M. Okabe and K. Ito, 2008), without the yellow that vanishes on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#707070"
+
+# Fonts with Hangul, best first: Windows, macOS, Linux. The last is the face of Noto's collection file that an older
+# matplotlib sees; it holds Hangul, too.
+KOREAN_FONTS = ("Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic", "NanumGothic", "NanumBarunGothic",
+                "Noto Sans CJK KR", "Noto Sans KR", "Pretendard", "Spoqa Han Sans Neo", "UnDotum", "Baekmuk Gulim",
+                "Noto Sans CJK JP")
+KOREAN_FILES = ("malgun", "applesdgothic", "applegothic", "nanum", "notosanscjk", "notosanskr")
+
+
+def new_figure(width, height):
+    """Return an empty Figure of that size in inches, laid out so that nothing is cut off; call font_for first."""
+    return Figure((width, height), layout="constrained")
+
+
+def label(name):
+    """Return a run's name as matplotlib shows it unchanged, the middle left out if it is long.
+
+    matplotlib would read $ as mathematics and leave labels that begin with _ out of the legend.
+    """
+    if len(name) > 56:
+        name = f"{name[:36]}…{name[-19:]}"
+    return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
+
+
+def save(figure, path):
+    """Write a figure as a PNG, whole or not at all, with no date in it; return the path as a Path."""
+    path = Path(path)
+    image = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # a letter in a run's name that no font has is drawn as a box
+        figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
+    beside = path.with_name(f".{path.name}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with open(beside, "wb") as file:
+            file.write(image.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def font_for(lang):
+    """Set the font for what is drawn next, and return the language it can show: English if no font holds Hangul.
+
+    Letters that the language's font lacks come from the other: names of runs and files may hold any.
+    """
+    family = _korean_font()
+    if family is None:
+        if lang == "ko":
+            _note_missing_font()
+        matplotlib.rcParams["font.family"] = ["DejaVu Sans"]
+        return "en"
+    matplotlib.rcParams["font.family"] = [family, "DejaVu Sans"] if lang == "ko" else ["DejaVu Sans", family]
+    return lang
+
+
+@functools.cache
+def _note_missing_font():
+    """Say what to install, once."""
+    print("note: no Korean font found, so pictures are labelled in English: install one, such as "
+          "'sudo apt install fonts-nanum'", file=sys.stderr)
+
+
+@functools.cache
+def _korean_font():
+    """Return the name of an installed font with Hangul, or None."""
+    family = _known_font()
+    if family is None:  # matplotlib's list of fonts may be older than the font
+        for path in font_manager.findSystemFonts():
+            if Path(path).name.lower().startswith(KOREAN_FILES):
+                with contextlib.suppress(OSError, RuntimeError):
+                    font_manager.fontManager.addfont(path)
+        family = _known_font()
+    return family
+
+
+def _known_font():
+    """Return the first of KOREAN_FONTS in matplotlib's list whose file is there and holds Hangul, or None."""
+    paths = {font.name: font.fname for font in font_manager.fontManager.ttflist}
+    for family in KOREAN_FONTS:
+        with contextlib.suppress(KeyError, OSError, RuntimeError):
+            if font_manager.get_font(paths[family]).get_char_index(ord("한")):
+                return family
+    return None

@@ -1,0 +1,32 @@
+"""Repeat a finished run from its config.json into a new directory, and compare the two to the bit.
+
+python scripts/rerun.py runs/NAME
+python scripts/rerun.py runs/NAME --data-dir ~/mnist
+python scripts/rerun.py --compare-only runs/NAME runs/OTHER
+
+Prints "identical" and the digest of the weights, or the first place where the two differ and what differs between the
+two environments. Exit code: 0 identical, 1 different, 2 not to be compared.
+"""
+
+from rnn_mnist.cli import Parser, run
+
+
+def main():
+    """Parse, train if asked, compare; return the exit code."""
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", nargs="?", help="run directory; its checkpoints are not needed")
+    parser.add_argument("--compare-only", metavar="RUN", nargs=2, help="compare two finished runs, train nothing")
+    parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="where the new run goes (default: runs)")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the data is now")
+    args = parser.parse_args()
+    if (args.run is None) == (args.compare_only is None):
+        parser.error("give one RUN to repeat, or --compare-only RUN RUN")
+    from rnn_mnist.rerun import rerun, verdict
+    pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir))
+    same, lines = verdict(*pair)
+    print(*lines, sep="\n", flush=True)
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    run(main)

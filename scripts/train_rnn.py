@@ -1,0 +1,17 @@
+"""Train the recurrent network on MNIST, each image read as 28 rows of 28 pixels.
+
+python scripts/train_rnn.py --epochs 5
+python scripts/train_rnn.py --n-neurons 100 --seed 7
+python scripts/train_rnn.py --resume runs/NAME --epochs 10
+"""
+
+from rnn_mnist.cli import run, train_command
+
+
+def main():
+    """Parse, train; the log's last line says what to run next."""
+    train_command(__doc__, "rnn-rows")
+
+
+if __name__ == "__main__":
+    run(main)
