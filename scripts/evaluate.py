@@ -1,0 +1,40 @@
+"""Score a run on its test set: accuracy with its interval, per digit, confusion matrix, worst errors, calibration.
+
+python scripts/evaluate.py runs/NAME
+python scripts/evaluate.py runs/NAME --data-dir ~/fashion-mnist
+python scripts/evaluate.py runs/NAME --json > scores.json
+
+The pictures are written to the run's plots/ folder; those of other data to a folder of their own within it.
+"""
+
+import json
+import sys
+
+from rnn_mnist.cli import Parser, run
+from rnn_mnist.runs import open_run
+from rnn_mnist.words import add_lang_flag, pick_language, text
+
+
+def main():
+    """Parse, score, print, draw."""
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", help="run directory")
+    parser.add_argument("--data", choices=("mnist", "synthetic"), help="score this data instead of the run's")
+    parser.add_argument("--data-dir", metavar="DIR", help="score the test images of this folder or mnist.npz")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_lang_flag(parser)
+    args = parser.parse_args()
+    lang = pick_language(args.lang)
+    open_run(args.run)  # a wrong name should not have to wait for TensorFlow
+    from rnn_mnist.evaluation import draw_evaluation, evaluate_run, report
+    evaluation = evaluate_run(args.run, args.data, args.data_dir)
+    if args.json:
+        print(json.dumps(evaluation.values, indent=2, ensure_ascii=False))
+    else:
+        print(*report(evaluation.values, lang), sep="\n", flush=True)
+    for path in draw_evaluation(evaluation, lang):
+        print(text(lang, "written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+
+
+if __name__ == "__main__":
+    run(main)

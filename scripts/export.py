@@ -1,0 +1,37 @@
+"""Export a trained network: a SavedModel for plain TensorFlow 2, and its weights as an npz.
+
+python scripts/export.py runs/NAME
+python scripts/export.py runs/NAME --out ~/digits
+
+Both files are read back and must give the run's logits before the folder appears; without --out it is RUN/export.
+"""
+
+from rnn_mnist.cli import Parser, run
+from rnn_mnist.runs import open_run
+from rnn_mnist.words import add_lang_flag, pick_language, text
+
+
+def main():
+    """Parse, export, say what lies where and how to load it."""
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", help="run directory")
+    parser.add_argument("--out", metavar="DIR", help="folder to make (default: RUN/export)")
+    add_lang_flag(parser)
+    args = parser.parse_args()
+    lang = pick_language(args.lang)
+    open_run(args.run)
+    from rnn_mnist.export import SIGNATURE, export_run
+    folder, config, finished, difference = export_run(args.run, args.out)
+    print(text(lang, "run : {run}{state}", run=args.run, state="" if finished else text(lang, ", not finished")))
+    for name in ("saved_model", "weights.npz"):
+        print(text(lang, "written : {path}", path=folder / name))
+    print(text(lang, "checked : read back, both give the run's logits; largest difference : {difference:.2g}",
+               difference=difference))
+    largest = 255 if config.pixels == "raw" else 1
+    print(text(lang, "images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
+    print(text(lang, "next : in Python, {command}", command=(
+        f'tf.saved_model.load("{folder / "saved_model"}").signatures["{SIGNATURE}"](images=images)')))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,60 @@
+"""Read your own pictures of digits, or an image of the test set, with a trained network.
+
+python scripts/predict.py runs/NAME seven.jpg
+python scripts/predict.py runs/NAME drawings/ "scans/*.png" --show
+python scripts/predict.py runs/NAME --test-index 5
+python scripts/predict.py runs/NAME - --json < seven.png
+
+A picture may have any size and colours, dark on light or light on dark, or be a photograph. --show draws what the
+network saw of it, into the run's plots/ folder.
+"""
+
+import json
+import sys
+
+from rnn_mnist.cli import Parser, run
+from rnn_mnist.runs import open_run
+from rnn_mnist.words import add_lang_flag, pick_language, text
+
+
+def main():
+    """Parse, read the pictures, predict, print, draw; return 2 if a picture could not be read."""
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", help="run directory")
+    parser.add_argument("images", metavar="IMAGE", nargs="*",
+                        help="picture, folder of pictures, pattern such as '*.png', or - for standard input")
+    parser.add_argument("--test-index", metavar="N", type=int, help="read the test image of this number, from 0")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the test images are, if not where the run had them")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument("--show", action="store_true", help="draw what the network saw")
+    add_lang_flag(parser)
+    args = parser.parse_args()
+    if bool(args.images) == (args.test_index is not None):
+        parser.error("give either pictures or --test-index N")
+    lang = pick_language(args.lang)
+    open_run(args.run)
+    from rnn_mnist import prediction
+    seen, complaints = prediction.read_pictures(args.images)
+    for complaint in complaints:
+        print(f"error: {complaint}", file=sys.stderr)
+    if complaints and not seen:
+        return 2
+    from rnn_mnist.evaluation import load_test  # these import TensorFlow, which takes seconds
+    from rnn_mnist.trained import open_trained
+    with open_trained(args.run) as trained:
+        if args.test_index is not None:
+            test = load_test(trained.run, trained.config, data_dir=args.data_dir)[0]
+            seen = [prediction.test_image(test, args.test_index)]
+        probabilities = prediction.probabilities_of(trained, seen)
+    if args.json:
+        print(json.dumps(prediction.as_json(seen, probabilities), indent=2, ensure_ascii=False))
+    else:
+        print(*prediction.report(trained, seen, probabilities, lang), sep="\n", flush=True)
+    if args.show:
+        for path in prediction.draw(trained.run, seen, probabilities, lang):
+            print(text(lang, "written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+    return 2 if complaints else 0
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""Watch a recurrent network read a digit row by row: what it would answer after each row, and how often that is right.
+
+python scripts/watch_digit.py runs/NAME --test-index 0
+python scripts/watch_digit.py runs/NAME seven.jpg
+
+The output layer is put on every state instead of the last one only. The last column is the share of the whole test
+set that is read right after as many rows. The picture is written to the run's plots/ folder.
+"""
+
+from rnn_mnist.cli import Parser, run
+from rnn_mnist.runs import open_run
+from rnn_mnist.words import add_lang_flag, pick_language, text
+
+
+def main():
+    """Parse, read, print what was seen after each row, draw it."""
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", help="run directory of a recurrent network")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help="picture of a digit, or - for standard input")
+    parser.add_argument("--test-index", metavar="N", type=int, help="read the test image of this number, from 0")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the test images are, if not where the run had them")
+    add_lang_flag(parser)
+    args = parser.parse_args()
+    if (args.image is None) == (args.test_index is None):
+        parser.error("give either a picture or --test-index N")
+    lang = pick_language(args.lang)
+    open_run(args.run)
+    from rnn_mnist import watching
+    watched = watching.watch(args.run, args.image, args.test_index, args.data_dir)
+    print(*watching.report(watched, lang), sep="\n", flush=True)
+    print(text(lang, "written : {path}", path=watching.draw(watched, lang)))
+
+
+if __name__ == "__main__":
+    run(main)
