@@ -1,0 +1,92 @@
+"""PyTorch: nn.RNN and torch.optim.Adam.
+
+Options: form, "eager" or "compiled" (torch.compile of the loss), or "threads": each half of a minibatch in a thread of
+its own, with one thread per operation.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+
+
+class Network(torch.nn.Module):
+    """The RNN over the rows and the dense layer on its last state."""
+
+    def __init__(self, task):
+        super().__init__()
+        self.rnn = torch.nn.RNN(task.n_inputs, task.n_neurons, batch_first=True)
+        self.dense = torch.nn.Linear(task.n_neurons, 10)
+        kernel, bias, dense_kernel, dense_bias = map(torch.from_numpy, task.weights)
+        with torch.no_grad():
+            self.rnn.weight_ih_l0.copy_(kernel[:task.n_inputs].T)
+            self.rnn.weight_hh_l0.copy_(kernel[task.n_inputs:].T)
+            self.rnn.bias_ih_l0.copy_(bias)
+            self.rnn.bias_hh_l0.zero_()  # PyTorch has two biases where one does; the second stays as it is
+            self.dense.weight.copy_(dense_kernel.T)
+            self.dense.bias.copy_(dense_bias)
+        self.rnn.bias_hh_l0.requires_grad_(False)
+
+    def forward(self, X):
+        """Return logits [batch, 10] of X [batch, n_steps, n_inputs]."""
+        return self.dense(self.rnn(X)[1][0])
+
+    def arrays(self):
+        """Return the weights in the order and form of Task.weights."""
+        kernel = torch.cat([self.rnn.weight_ih_l0.T, self.rnn.weight_hh_l0.T])
+        parts = kernel, self.rnn.bias_ih_l0, self.dense.weight.T, self.dense.bias
+        return [part.detach().numpy() for part in parts]
+
+
+def start(task):
+    """Return (train, weights) for worker.py."""
+    network, form = Network(task), task.options["form"]
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(parameters, lr=0.001)
+    images = torch.from_numpy(task.images.astype(np.float32) / np.float32(255))
+    images, labels = images.reshape(-1, task.n_steps, task.n_inputs), torch.from_numpy(task.labels.astype(np.int64))
+
+    steps = count(1)
+
+    def loss(X, y):
+        return cross_entropy(network(X), y)
+
+    if form == "compiled":
+        loss = torch.compile(loss)
+
+    def gradient(rows):
+        rows = torch.from_numpy(rows)
+        optimizer.zero_grad()
+        loss(images[rows], labels[rows]).backward()
+
+    if form == "threads":
+        gradient = _two_threads(network, parameters, images, labels)
+
+    def train(batches):
+        for rows in batches:
+            gradient(rows)
+            # PyTorch adds epsilon after it has corrected the second moment's bias, TensorFlow, Keras and most JAX code
+            # before: brought into line, or the losses could be compared for some steps only.
+            optimizer.param_groups[0]["eps"] = 1e-8 / (1 - 0.999**next(steps))**0.5
+            optimizer.step()
+
+    return train, network.arrays
+
+
+def _two_threads(network, parameters, images, labels):
+    """Return the function that sets the parameters' gradients for a minibatch, as two halves side by side."""
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(2)
+
+    def part(rows, n):
+        loss = cross_entropy(network(images[rows]), labels[rows], reduction="sum") / n
+        return torch.autograd.grad(loss, parameters)
+
+    def gradient(rows):
+        halves = pool.map(part, map(torch.from_numpy, np.array_split(rows, 2)), [len(rows)] * 2)
+        for parameter, *parts in zip(parameters, *halves, strict=True):
+            parameter.grad = sum(parts)
+
+    return gradient
