@@ -45,8 +45,12 @@ class Diverged(Exception):
 
 def new_session(graph, config):
     """Return a session with freshly initialised variables, one thread per replica but no more than there are cores."""
-    session = tf.Session(config=tf.ConfigProto(inter_op_parallelism_threads=n_threads(config),
-                                               intra_op_parallelism_threads=1))
+    settings = tf.ConfigProto(inter_op_parallelism_threads=n_threads(config), intra_op_parallelism_threads=1)
+    # Remapping would join each product with its bias into one operation, which oneDNN runs more slowly than the two:
+    # measured 1.06 times for dynamic, 1.09 for static.
+    rewriting = settings.graph_options.rewrite_options
+    rewriting.remapping = rewriting.OFF
+    session = tf.Session(config=settings)
     session.run(graph.init)
     return session
 
