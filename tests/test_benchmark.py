@@ -102,6 +102,15 @@ def test_a_wrong_form_gets_no_ratio(measured):
     assert all(row[3] == "-" for row in table if row[0] in WRONG)
 
 
+def test_where_rounding_alone_moves_the_loss_a_right_form_is_not_called_wrong(measured):
+    right = next(one for one in measured[0] if one.form.name == "right")
+    start, _, last = right.reference
+    off = right._replace(losses=[right.losses[0], last + 0.01 * (start - last)])
+    shaken = [*right.reference[:2], last + 1e-3 * (start - last)]
+    assert not off.right and off._replace(rounded=shaken).right
+    assert not off._replace(rounded=shaken, losses=[right.losses[0], start]).right  # but it must have learnt
+
+
 def test_a_wrong_tutorial_leaves_no_ratios_at_all(measured):
     forms = [one._replace(losses=[9.0, 9.0]) if one.form.role == "tutorial" else one for one in measured[0]]
     assert all(row["times_tutorial"] is None for row in benchmark_report.to_rows(forms, {}))
