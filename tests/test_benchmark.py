@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import user_environment
 
 from rnn_mnist import benchmark, benchmark_report
 from rnn_mnist.benchmark import Form, Plan, Turns
@@ -56,27 +57,31 @@ def toy_config(toy_data_dir):
     return Config(data_dir=toy_data_dir, n_valid=100)
 
 
-def test_every_column_is_filled_and_the_tutorials_form_and_ours_learn_what_numpy_does(toy_config, tmp_path):
-    forms = [form for form in benchmark.FORMS if form.name in ("tutorial's script", "ours, fused")]
-    forms += [form for form in benchmark.FORMS if form.role == "floor"]
-    forms.append(Form("another framework", "jax_scan.py", packages=("no_such_package",)))
-    plan = Plan(TURNS, scaling=((Case(n_neurons=20, batch_size=50), Turns(4, 1, 2)),), epochs=1, processes=1)
-    lines, right = benchmark.run(forms, plan, toy_config, tmp_path, quiet)
-    assert right
+def test_quick_fills_every_column_and_all_forms_learn_what_numpy_does(tmp_path):
+    done = subprocess.run([sys.executable, "scripts/benchmark.py", "--quick", "--data", "synthetic", "--out", tmp_path],
+                          capture_output=True, text=True, env=user_environment())
+    assert done.returncode == 0, done.stderr[-2000:]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
-    assert [row["form"] for row in rows] == ["tutorial's script", "ours, fused", "matrix products alone",
-                                             "tutorial's script", "ours, fused"]
-    for row in rows[:2]:
-        assert all(row.values()) and list(row) == list(benchmark_report.COLUMNS)
-        assert float(row["loss"]) == pytest.approx(float(row["loss_wanted"]), rel=1e-4)
-    assert float(rows[0]["times_tutorial"]) == 1
-    assert {name for name, value in rows[2].items() if not value} == {
+    assert all(list(row) == list(benchmark_report.COLUMNS) for row in rows)
+    first = {row["form"]: row for row in rows[::-1]}  # of each form the first row, that of the main case
+    for form in ("tutorial's script", "ours, dynamic", "ours, static", "ours, fused"):
+        assert all(first[form].values())
+        assert float(first[form]["loss"]) == pytest.approx(float(first[form]["loss_wanted"]), rel=1e-3)
+    assert float(first["tutorial's script"]["times_tutorial"]) == 1
+    assert {name for name, value in first["matrix products alone"].items() if not value} == {
         "loss", "loss_wanted", "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test"}
-    assert all(row["times_tutorial"] for row in rows[3:])
-    assert any("another framework" in line and "no_such_package not installed" in line for line in lines)
+    assert {row["form"] for row in rows[len(first):]} == {"tutorial's script", "ours, dynamic", "ours, fused"}
+    assert all(row["times_tutorial"] for row in rows[len(first):])
+    assert "best peer" in done.stdout and "not MNIST" in done.stdout
     markdown = (tmp_path / "results.md").read_text()
-    assert "| ours, fused |" in markdown and "| 20 neurons, batch 50, 28 steps |" in markdown
+    assert "| ours, fused |" in markdown and "| 50 neurons, batch 150, 28 steps |" in markdown
     assert (tmp_path / "results.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_form_whose_framework_is_missing_is_left_out_with_a_word(toy_config, tmp_path):
+    forms = [Form("another framework", "jax_scan.py", packages=("no_such_package",))]
+    lines, right = benchmark.run(forms, Plan(TURNS, scaling=(), epochs=1, processes=1), toy_config, tmp_path, quiet)
+    assert right and any("another framework" in line and "no_such_package not installed" in line for line in lines)
 
 
 @pytest.fixture(scope="module")
