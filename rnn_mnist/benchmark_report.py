@@ -170,8 +170,9 @@ def _draw_scaling(axes, rows, plots):
         points = [(cases.index(_case(row)), row["times_tutorial"]) for row in rows if row["form"] == name]
         axes.plot(*zip(*points, strict=True), "os^"[i % 3], color=plots.COLORS[(0, 2, 3)[i % 3]], label=name)
     axes.axhline(1, color=plots.COLORS[1])
-    axes.set_xticks(range(len(cases)), map(_case_name, cases), rotation=30, ha="right")
-    axes.set(ylim=(0, None), title="times as fast as the tutorial's script")
+    axes.set_xticks(range(len(cases)), map(_short_name, cases))
+    axes.set(title="times as fast as the tutorial's script", xlabel="network")
+    axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.05)
     if rows:
         axes.legend()
 
@@ -182,6 +183,13 @@ def _case(row):
 
 def _case_name(case):
     return "{} neurons, batch {}, {} steps".format(*case)
+
+
+def _short_name(case):
+    """Return what a case does not share with the main one, on two lines."""
+    words = "{}\nneurons", "batch\n{}", "{}\nsteps"
+    return "\n".join(word.format(size) for word, size, usual in zip(words, case, Case()[:3], strict=True)
+                     if size != usual) or "as on\nthe left"
 
 
 def _shown(value, form):

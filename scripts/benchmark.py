@@ -5,7 +5,7 @@ python scripts/benchmark.py --out runs/benchmark
 
 All train the same minibatches from the same weights and take turns. A form whose loss does not agree with NumPy's gets
 no ratio, and the exit code is 1. Other frameworks: pip install -r requirements-benchmark.txt. On a quiet machine the
-whole takes about 10 minutes, --quick 2.
+whole takes about 5 minutes, --quick 1 to 2.
 """
 
 import sys
