@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
-from rnn_mnist.recurrence import last_state
+from rnn_mnist.recurrence import apart, last_state
 from rnn_mnist.tf1 import tf
 
 # TensorFlow 1 used an operation's running number in the graph as its seed; in the tutorial's graph these were the
@@ -55,7 +55,7 @@ def mlp_logits(X, config, dropout):
     """Return logits [batch, 10] of images X [batch, 28, 28] through the hidden layers of a multilayer perceptron."""
     hidden = tf.reshape(X, [-1, N_PIXELS])
     for i, n_neurons in enumerate(config.hidden_sizes):
-        hidden = tf.layers.dense(hidden, n_neurons, _activation(config), name=f"hidden{i + 1}",
+        hidden = tf.layers.dense(hidden, n_neurons, apart(_activation(config)), name=f"hidden{i + 1}",
                                  kernel_initializer=tf.glorot_uniform_initializer(HIDDEN_KERNEL_SEED - i))
         hidden = dropout(hidden)
     return _output_layer(hidden)

@@ -28,7 +28,7 @@ def last_state(steps, n_neurons, activation, unroll, bptt_steps):
 
     unroll is dynamic, static or fused. The gradient flows through the last bptt_steps steps only (0: all of them).
     """
-    cell = tf.nn.rnn_cell.BasicRNNCell(n_neurons, activation=activation)
+    cell = tf.nn.rnn_cell.BasicRNNCell(n_neurons, activation=apart(activation))
     n_steps = steps.shape[1].value
     first = n_steps - (bptt_steps or n_steps)  # the first step that the gradient reaches
     if unroll == "fused":
@@ -37,6 +37,15 @@ def last_state(steps, n_neurons, activation, unroll, bptt_steps):
     if first:
         before = tf.stop_gradient(_unrolled(cell, steps[:, :first], unroll, None))
     return _unrolled(cell, steps[:, first:], unroll, before)
+
+
+def apart(activation):
+    """Return an activation that TensorFlow does not join with the product and the bias before it.
+
+    oneDNN's joined operation rounds differently. Whether TensorFlow joins is up to the session: off in ours, on by
+    default where an exported model is loaded, which has to give the same logits.
+    """
+    return lambda sums: activation(tf.ensure_shape(sums, sums.shape))
 
 
 def _unrolled(cell, steps, unroll, initial_state):
