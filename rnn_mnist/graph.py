@@ -72,7 +72,7 @@ def build_graph(config):
     dropout_rate = tf.placeholder_with_default(0.0, [], name="dropout_rate")
     global_step = tf.train.get_or_create_global_step()
     parts = []
-    for X_part, y_part in zip(_split(X, config.replicas), _split(y, config.replicas), strict=True):
+    for X_part, y_part in _split(X, y, config.replicas):
         dropout = _dropout(config, dropout_rate, global_step, first_seed=len(parts) * 1000)
         with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
             logits = {"rnn": rnn_logits, "mlp": mlp_logits}[config.model](X_part, config, dropout)
@@ -99,13 +99,13 @@ def _inputs(config):
     return pixels, X, tf.placeholder(tf.int32, [None], name="y")
 
 
-def _split(tensor, n):
-    """Cut a tensor into n parts along its first axis whose lengths differ by one at most."""
+def _split(X, y, n):
+    """Cut a minibatch into n parts whose lengths differ by one at most."""
     if n == 1:
-        return [tensor]
-    length = tf.shape(tensor)[0]
-    bounds = [length * i // n for i in range(n + 1)]
-    return [tensor[low:high] for low, high in pairwise(bounds)]
+        return [(X, y)]
+    length = tf.shape(y)[0]
+    bounds = [0, *(length * i // n for i in range(1, n)), length]
+    return [(X[low:high], y[low:high]) for low, high in pairwise(bounds)]
 
 
 def _activation(config):
