@@ -77,7 +77,7 @@ class Plan(NamedTuple):
     processes: int            # how often each of these is run
 
 
-FULL = Plan(Turns(60, 24, 40), epochs=5, processes=3, scaling=(
+FULL = Plan(Turns(60, 24, 27), epochs=5, processes=3, scaling=(
     (Case(n_neurons=50), Turns(20, 7, 40)), (Case(n_neurons=300), Turns(20, 7, 20)),
     (Case(n_neurons=600), Turns(10, 7, 8)), (Case(batch_size=50), Turns(20, 7, 60)),
     (Case(batch_size=600), Turns(10, 7, 10)), (Case(n_steps=784, n_inputs=1), Turns(4, 7, 3))))

@@ -103,7 +103,7 @@ def _split(X, y, n):
     """Cut a minibatch into n parts whose lengths differ by one at most."""
     if n == 1:
         return [(X, y)]
-    length = tf.shape(y)[0]
+    length = tf.shape(X)[0]  # of y nothing is known where the network only predicts
     bounds = [0, *(length * i // n for i in range(1, n)), length]
     return [(X[low:high], y[low:high]) for low, high in pairwise(bounds)]
 

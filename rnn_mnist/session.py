@@ -71,7 +71,9 @@ def run_epoch(session, graph, batches, totals=None, dropout=None):
     totals, batch = totals or Totals(), None
     fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
     for batch in batches:
-        feed = dict(zip((graph.pixels, graph.y), batch, strict=True)) | ({graph.dropout_rate: dropout} if dropout else {})
+        feed = dict(zip((graph.pixels, graph.y), batch, strict=True))
+        if dropout:
+            feed[graph.dropout_rate] = dropout
         n_correct, xentropy, *_ = session.run(fetches, feed)
         if train and not math.isfinite(xentropy):
             raise Diverged(totals.n_steps)
