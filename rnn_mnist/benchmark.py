@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist import processor
 from rnn_mnist.benchmark_process import FORMS_FOLDER, TRAIN_RNN, Lost, Worker, run_whole
 from rnn_mnist.benchmark_task import Case, new_task, reference_losses, write_task
+from rnn_mnist.config import DEFAULT_ISA
 from rnn_mnist.data import load_data
-from rnn_mnist.runs import describe_environment
+from rnn_mnist.runs import describe_machine
 
 # How far a form's loss may be from NumPy's after the warm-up and after the last step, as a share of how far NumPy's has
 # moved from the start. Measured on MNIST with 28 steps: right forms are off by up to 2e-5 and 2e-4, as rounding errors
@@ -41,11 +43,16 @@ class Form:
     scaled: bool = False       # whether it is measured in the other cases, too
 
 
+def _ours(isa, mark=""):
+    """Return our forms with an instruction set."""
+    return tuple(Form(f"ours, {unroll}{mark}", "ours.py", {"unroll": unroll, "isa": isa}, "ours",
+                      scaled=unroll != "static") for unroll in ("dynamic", "static", "fused"))
+
+
 FORMS = (
     Form("tutorial's script", "tutorial.py", role="tutorial", scaled=True),
-    Form("ours, dynamic", "ours.py", {"unroll": "dynamic"}, "ours", scaled=True),
-    Form("ours, static", "ours.py", {"unroll": "static"}, "ours"),
-    Form("ours, fused", "ours.py", {"unroll": "fused"}, "ours", scaled=True),
+    *_ours(DEFAULT_ISA),
+    *(_ours("native", ", native") if processor.available()[-1] != DEFAULT_ISA else ()),
     Form("JAX, scan", "jax_scan.py", {"unroll": 1, "devices": 1}, packages=("jax",)),
     Form("JAX, scan unrolled", "jax_scan.py", {"unroll": 28, "devices": 1}, packages=("jax",)),
     Form("JAX, two devices", "jax_scan.py", {"unroll": 28, "devices": 2}, "split", ("jax",)),
@@ -149,7 +156,7 @@ def run(forms, plan, config, out, note):
             left_out |= lost
         whole, lost = measure_whole(forms, data, plan, Path(folder), note)
         left_out |= lost
-    environment = describe_environment(config, data.source, None)
+    environment = describe_machine() | {"data": data.source.kind}
     lines = benchmark_report.write(measured, whole, left_out, plan.epochs, environment, out)
     ours_lost = any(form.name in left_out for form in forms if form.role in ("tutorial", "ours"))
     return lines, all(one.right for one in measured) and not ours_lost
@@ -212,7 +219,7 @@ def measure_whole(forms, data, plan, folder, note):
             commands[form.name] = [FORMS_FOLDER / form.file, archive, plan.epochs, len(data.valid.labels)]
         if form.role == "ours":
             commands[form.name] = [
-                TRAIN_RNN, "--unroll", form.options["unroll"], "--epochs", plan.epochs,
+                TRAIN_RNN, "--unroll", form.options["unroll"], "--isa", form.options["isa"], "--epochs", plan.epochs,
                 "--data-dir", archive, "--n-valid", len(data.valid.labels), "--no-plots", "--runs-dir", folder / "runs"]
     for i in range(plan.processes):
         note(f"whole processes, {i + 1} of {plan.processes}")

@@ -7,7 +7,9 @@ from statistics import median
 
 import numpy as np
 
+from rnn_mnist import processor
 from rnn_mnist.benchmark import Case
+from rnn_mnist.config import DEFAULT_ISA
 from rnn_mnist.runs import write_whole
 from rnn_mnist.words import table
 
@@ -108,14 +110,15 @@ def summary(measured):
 
 
 def machine(environment):
-    """Return the line that says on what it was measured, from runs.describe_environment's dict."""
+    """Return the line that says on what it was measured, from runs.describe_machine's dict."""
     versions = [f"{name} {environment[name]}" for name in ("python", "tensorflow", "numpy")]
     for package in ("jax", "torch", "keras"):
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return (f"{environment['cpu']}, {environment['cores']} cores; {', '.join(versions)}; data : {environment['data']}; "
+    return (f"{environment['cpu']}, {environment['cores']} cores, instruction set {DEFAULT_ISA}, native is "
+            f"{processor.available()[-1]}; {', '.join(versions)}; data : {environment['data']}; "
             f"commit {environment['git_commit']}")
 
 

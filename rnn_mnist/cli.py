@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from rnn_mnist import runs
+from rnn_mnist import processor, runs
 from rnn_mnist.config import Config, Stopped, UserError, flag_name, with_settings
 from rnn_mnist.experiments import PRESETS, preset
 
@@ -58,6 +58,7 @@ def train_command(doc, experiment):
     if args.resume is None:
         config = with_settings(base, **given)
         runs.new_run_path(config, base)  # refused now rather than after the seconds that TensorFlow takes to import
+        processor.resolve(config.isa)
     else:
         runs.read_config(runs.open_run(args.resume))
     if "verbose" in args and args.verbose:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 
+N_SHAKEN = 4  # draws of the signs, of which the worst counts
+
+
 class Network(NamedTuple):
     """Hold a network's float32 arrays and what it does with them."""
 
@@ -37,6 +40,27 @@ def predict(network, X, batch_size=100):
         return np.array([np.argmax(logits(network, x)) for x in X])
     return np.concatenate([np.argmax(logits(network, X[start:start + batch_size]), axis=1)
                            for start in range(0, len(X), batch_size)])
+
+
+def rounding_bound(network, X):
+    """Return how far two float32 computations of the logits of X [n, 784] may lie apart by rounding alone, a float.
+
+    However it is ordered, a sum of k products in float32 is the exact sum of products that are each off by a share of
+    at most k 2^-24, and hardly ever more than sqrt(k) 2^-24 (Higham and Mary 2019, "A new approach to probabilistic
+    rounding error analysis"). So it is the exact product of weights that are off by as much. What such weights make of
+    the logits, through all steps and layers, is computed here in float64; either of the two may be off by that.
+    """
+    X, rnd, found = X.astype(np.float64), np.random.RandomState(0), []
+    exact = logits(network._replace(layers=_shaken(network.layers, rnd, 0)), X)
+    for _ in range(N_SHAKEN):
+        found.append(np.abs(logits(network._replace(layers=_shaken(network.layers, rnd, 2.0**-24)), X) - exact).max())
+    return 2 * float(max(found))
+
+
+def _shaken(layers, rnd, unit):
+    """Return layers in float64, every weight off by the share sqrt(k) units up or down, k the terms of its sum."""
+    return tuple(tuple(array * (1 + unit * np.sqrt(len(kernel) + 1) * rnd.choice([-1.0, 1.0], array.shape))
+                       for array in (kernel, bias)) for kernel, bias in layers)
 
 
 def sigmoid(x):

@@ -1,21 +1,30 @@
-"""Repeat a finished run from its config.json and say whether it came out the same, to the bit."""
+"""Repeat a finished run from its config.json and say whether it came out the same, to the bit.
 
+Whether it must is a question of kind: runs of one kind, with the same config, are the same to the bit; between kinds
+float32 rounds otherwise, and what can be said is to how many decimals their figures agree.
+"""
+
+import math
 import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from rnn_mnist import runs
+from rnn_mnist import processor, runs
 from rnn_mnist.config import Config, UserError, result_settings
 
 NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what differing() says by name
 MISSING = "-"
+# What of environment.json makes a kind, beside the config's instruction set: by these, and by nothing else that is
+# known, the bits of a run may differ.
+KIND = ("tensorflow", "system", "machine")
 
 
 def rerun(path, runs_dir="runs", data_dir=None):
     """Train again what a finished run's config.json says, into a new directory of runs_dir; return the directory.
 
-    Checkpoints are not needed. Raise UserError if the run is not finished, was edited, or its data are not to be had.
+    Checkpoints are not needed. Where this processor lacks the run's instruction set, the best that it has takes its
+    place. Raise UserError if the run is not finished, was edited, or its data are not to be had.
     """
     run = runs.open_run(path)
     config, _, _ = _finished(run)
@@ -27,7 +36,8 @@ def rerun(path, runs_dir="runs", data_dir=None):
         raise UserError(f"{run} was trained on other data than that found ({data.source.kind}, {data.source.where}): "
                         "give the folder of the former by --data-dir")
     name = f"{run.resolve().name}_rerun_{time.strftime('%Y%m%d-%H%M%S')}"
-    return train(replace(config, data_dir=data_dir, run_name=name, runs_dir=runs_dir), Config()).run
+    isa = processor.to_look_with(config.isa)
+    return train(replace(config, isa=isa, data_dir=data_dir, run_name=name, runs_dir=runs_dir), Config()).run
 
 
 def differences(path, other):
@@ -54,23 +64,87 @@ def differences(path, other):
             yield f"result {name} : {result[name]} | {result_2[name]}"
 
 
+def expectation(path, other=None):
+    """Return (whether a run and another, or its repetition here, are of one kind; the line that says so).
+
+    Raise UserError if one is not finished or was edited.
+    """
+    first, second = _kind(path), _kind_here(path) if other is None else _kind(other)
+    differing = [f"{name} {first[name]} | {second[name]}" for name in first if first[name] != second[name]]
+    if differing:
+        return False, (f"another kind : {', '.join(differing)}: float32 rounds otherwise there, "
+                       "so the bits need not be the same")
+    return True, f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: must be identical"
+
+
+def _kind(path):
+    """Return {name: value} of what the bits of a run depend on beside its other settings."""
+    run = runs.open_run(path)
+    config, _, _ = _finished(run)
+    environment = runs.read_json(run / "environment.json")
+    resumed = environment.get("resumed_with")
+    resumed = [stage for stage in resumed if isinstance(stage, dict)] if isinstance(resumed, list) else []
+    stages = [environment, *resumed]
+    return {"instruction set": config.isa, **{
+        name: " then ".join(dict.fromkeys(str(stage[name]) for stage in stages if name in stage)) or MISSING
+        for name in KIND}}
+
+
+def _kind_here(path):
+    """Return what _kind will say of a repetition of a run by this machine."""
+    here = runs.describe_machine()
+    return {"instruction set": processor.to_look_with(runs.read_config(runs.open_run(path)).isa),
+            **{name: str(here[name]) for name in KIND}}
+
+
+def agreements(path, other):
+    """Yield, for each epoch and the result, to how many decimals the figures of two finished runs agree."""
+    (_, metrics, result), (_, metrics_2, result_2) = _finished(Path(path)), _finished(Path(other))
+    for i, (row, row_2) in enumerate(zip(metrics, metrics_2, strict=False)):
+        yield _agreement(f"epoch {i:03d}", row, row_2, [name for name in runs.COLUMNS if name[:4] in ("acc_", "loss")])
+    yield _agreement("result", result, result_2, ("acc_test", "loss_test"))
+
+
+def _agreement(where, figures, others, names):
+    words = [f"{name} {_decimals(figures[name], others[name])}" for name in names if None not in (
+        figures[name], others[name])]
+    return f"{where} agrees to decimals : {' '.join(words)}"
+
+
+def _decimals(a, b):
+    """Return to how many decimals two numbers agree: they differ by less than half of the last one."""
+    return "all" if a == b else max(0, math.floor(-math.log10(2 * abs(a - b))))
+
+
 def environment_differences(path, other):
-    """Yield what differs between the environments of two runs, as lines."""
+    """Yield what differs between the environments of two runs, as lines; of instruction sets only what one has."""
     environment, environment_2 = (runs.read_json(Path(run) / "environment.json") for run in (path, other))
     for name in [*environment, *(environment_2.keys() - environment.keys())]:
-        if environment.get(name, MISSING) != environment_2.get(name, MISSING):
-            yield f"environment {name} : {environment.get(name, MISSING)} | {environment_2.get(name, MISSING)}"
+        value, value_2 = environment.get(name, MISSING), environment_2.get(name, MISSING)
+        if value != value_2:
+            if name == "instruction_sets":
+                value, value_2 = _only_in_one(str(value).split(), str(value_2).split())
+            yield f"environment {name} : {value} | {value_2}"
+
+
+def _only_in_one(words, others):
+    return [f"only {' '.join(word for word in mine if word not in theirs)}" if set(mine) - set(theirs) else "no more"
+            for mine, theirs in ((words, others), (others, words))]
 
 
 def verdict(path, other):
-    """Return (whether two finished runs are the same to the bit, the lines that say so)."""
+    """Return (whether two finished runs are the same to the bit, the lines that say so or where they are not).
+
+    Of two runs of one kind, agreeing figures excuse nothing; between kinds it is said how far they agree.
+    """
     found = list(differences(path, other))
     if not found:
         result = runs.read_result(Path(path))
         return True, [f"identical : {result['epochs']} epochs, acc_test : {result['acc_test']:.4f}, "
                       f"weights : {result['weights']}"]
+    agreeing = [] if expectation(path, other)[0] else agreements(path, other)
     elsewhere = list(environment_differences(path, other)) or ["environment : the same"]
-    return False, [f"different : {path} | {other}", *found, *elsewhere]
+    return False, [f"different : {path} | {other}", *found, *agreeing, *elsewhere]
 
 
 def _finished(run):

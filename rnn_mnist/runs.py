@@ -18,6 +18,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from rnn_mnist import processor
 from rnn_mnist.config import UserError, differences, from_json, parse_json_object, result_settings, to_json
 
 COLUMNS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "acc_valid", "loss_valid", "penalty",
@@ -243,13 +244,11 @@ def file_digest(path, n_bytes=None):
     return hashlib.sha256(content[:n_bytes]).hexdigest()
 
 
-def describe_environment(config, source, threads):
-    """Return what a result could depend on beside the config, and should not: versions, machine, data."""
+def describe_machine():
+    """Return what a result could depend on beside config and data: versions, system, processor, code."""
     packages = {name: _version(name) for name in ("tensorflow", "tf_keras", "numpy", "rnn_mnist")}
-    return {"python": platform.python_version(), **packages, "platform": platform.platform(), "cpu": _cpu_name(),
-            "cores": os.cpu_count(), "threads": threads, "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-            "git_commit": _git_commit(), "replicas": config.replicas,
-            "data": source.kind, "data_digest": source.digest}
+    return {"python": platform.python_version(), **packages, "platform": platform.platform(), **processor.describe(),
+            "git_commit": _git_commit()}
 
 
 def note_environment(run, environment):
@@ -268,14 +267,6 @@ def _version(package):
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _cpu_name():
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _git_commit():

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import warnings
 
+from rnn_mnist import processor
 from rnn_mnist.config import UserError
 
 CURE = "pip install -r requirements.txt"
@@ -33,16 +34,16 @@ def _check_versions():
                         f"but tf_keras {found['tf_keras']} is installed: run '{CURE}'")
 
 
-def _set_switch():
-    """Ask TensorFlow for the legacy Keras; raise UserError if that comes too late or is forbidden."""
+def _set_variables():
+    """Set what TensorFlow reads when it is imported; raise UserError if that comes too late or is forbidden."""
     switch = os.environ.get("TF_USE_LEGACY_KERAS")
     if switch not in (None, "1", "True", "true"):
         raise UserError(f"TF_USE_LEGACY_KERAS={switch} is set, which hides BasicRNNCell: "
                         "run 'unset TF_USE_LEGACY_KERAS' or set it to 1")
-    if "tensorflow" in sys.modules and switch is None:
-        raise UserError("tensorflow was imported before rnn_mnist, without TF_USE_LEGACY_KERAS=1: "
-                        "import rnn_mnist.tf1 first, or set TF_USE_LEGACY_KERAS=1 in the environment")
+    if "tensorflow" in sys.modules:
+        raise UserError("tensorflow was imported before rnn_mnist, which has to set it up: import rnn_mnist.tf1 first")
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    processor.pin_variables()
 
 
 @contextlib.contextmanager
@@ -96,5 +97,5 @@ def _import():
 
 
 _check_versions()
-_set_switch()
+_set_variables()
 tf = _import()

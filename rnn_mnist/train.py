@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import checkpoints, events, runs, session
+from rnn_mnist import checkpoints, events, processor, runs, session
 from rnn_mnist.checkpoints import State
 from rnn_mnist.config import Config, Stopped, UserError, differences, to_json
 from rnn_mnist.data import SYNTHETIC, Data, load_data, shuffle_batch
@@ -46,6 +46,7 @@ class _Trainer(NamedTuple):
 
 def train(config, base):
     """Train a new run from a config and return its Result; its automatic name says what differs from base."""
+    config = replace(config, isa=processor.resolve(config.isa))
     run = runs.new_run_path(config, base)
     data = load_data(config)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist", run_name=run.name,
@@ -58,17 +59,23 @@ def train(config, base):
 
 
 def resume(path, changes):
-    """Go on with a run from its last whole checkpoint and return its Result.
+    """Go on with a run from its last whole checkpoint and return its Result; of one that is finished, say so.
 
     changes: {setting: value} given anew; epochs and settings that can't change the result are accepted. Raise
-    UserError if others are changed, if the run is finished, or if a file that it needs is damaged.
+    UserError if others are changed, or if a file that it needs is damaged.
     """
     run = runs.open_run(path)
+    if "isa" in changes:
+        changes = {**changes, "isa": processor.resolve(changes["isa"])}
     with locked(run):
         config = runs.read_config(run)
         state = checkpoints.find_state(run, with_best=bool(config.patience))
         config = _changed(run, config, state, changes)
-        _check_unfinished(run, config, state)
+        finished = runs.read_result(run)
+        if finished and (end := _end(config, state)):
+            # Not an error: whoever repeats the command until it succeeds may not know that a kill came after the end.
+            print(f"{run} is finished: {end}", file=sys.stderr)
+            return Result(run, finished)
         data = load_data(config)
         state = _checked(run, config, data, state)
         with _built(run, config, data) as trainer, noting_signals(trainer.signals):
@@ -88,7 +95,8 @@ def _built(run, config, data):
 
 
 def _environment(config, data):
-    return runs.describe_environment(config, data.source, session.n_threads(config))
+    return {**runs.describe_machine(), "gpus": session.visible_gpus(), "threads": session.n_threads(config),
+            "data": data.source.kind, "data_digest": data.source.digest}
 
 
 def _first_state(config, data):
@@ -118,14 +126,13 @@ def _changed(run, config, state, changes):
     return target
 
 
-def _check_unfinished(run, config, state):
-    """Raise UserError if there is nothing left to train, or result.json is damaged."""
-    if runs.read_result(run) is None:
-        return
+def _end(config, state):
+    """Return why there is nothing left to train, None if there is."""
     if _out_of_patience(config, state):
-        raise UserError(f"{run} is finished: --patience {config.patience} ended it after {state.epoch} epochs")
+        return f"--patience {config.patience} ended it after {state.epoch} epochs"
     if state.epoch >= config.epochs:
-        raise UserError(f"{run} is finished after {state.epoch} epochs: to train on, add --epochs N")
+        return f"it has its {state.epoch} epochs; to train on, add --epochs N"
+    return None
 
 
 def _checked(run, config, data, state):
@@ -280,14 +287,14 @@ def _finish(trainer, state):
     for line in last_lines(run, config, values):
         runs.say(run, line)
     events.add_result(run, values)
-    runs.write_result(run, config, values)
     if config.plots:
         _draw_curves(run)
+    runs.write_result(run, config, values)  # the last of all: a run that has it has everything
     return Result(run, runs.read_result(run))
 
 
 def _draw_curves(run):
-    """Draw the learning curves; the run is finished, so whatever prevents it is only said on stderr."""
+    """Draw the learning curves; all is trained and scored, so whatever prevents it is only said on stderr."""
     try:
         from rnn_mnist.curves import draw_curves  # matplotlib takes half a second to import: only when needed
         draw_curves(run)

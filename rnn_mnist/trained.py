@@ -1,11 +1,12 @@
 """A trained run, opened for use: its config, graph and weights in a session, and the data it was trained on."""
 
 import contextlib
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from rnn_mnist import checkpoints, runs, session
+from rnn_mnist import checkpoints, processor, runs, session
 from rnn_mnist.config import Config, UserError
 from rnn_mnist.data import load_data
 from rnn_mnist.graph import Graph, build_graph, reset_graph
@@ -25,13 +26,17 @@ class Trained(NamedTuple):
 def open_trained(path, **settings):
     """Give the Trained of a run directory; settings change how it is computed, such as replicas or unroll.
 
-    Raise UserError if there is no run, no checkpoint, or one that is damaged or does not fit the config.
+    It computes with the run's instruction set, or says on stderr why it does not. Raise UserError if there is no run, no checkpoint, or one that is damaged or does not fit the config.
     """
     run = runs.open_run(path)
     config, state, result = runs.read_config(run), scored_state(run), runs.read_result(run)
     if state.config != checkpoints.settings_digest(config):
         raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
-    config = replace(config, **settings)
+    isa = processor.to_look_with(config.isa)
+    if isa != config.isa:
+        print(f"note: {run} was trained with {config.isa} and is computed with {isa} here: figures agree within rounding",
+              file=sys.stderr)
+    config = replace(config, isa=isa, **settings)
     reset_graph(config.seed)
     graph = build_graph(config)
     with session.new_session(graph, config) as open_session:

@@ -4,8 +4,10 @@ python scripts/rerun.py runs/NAME
 python scripts/rerun.py runs/NAME --data-dir ~/mnist
 python scripts/rerun.py --compare-only runs/NAME runs/OTHER
 
-Prints "identical" and the digest of the weights, or the first place where the two differ and what differs between the
-two environments. Exit code: 0 identical, 1 different, 2 not to be compared.
+Says first whether both are of one kind, so that they must be identical: the same instruction set, TensorFlow, system
+and machine. Then "identical" and the digest of the weights, or the first place where the two differ, to how many
+decimals runs of two kinds agree, and what differs between the two environments. Exit code: 0 identical, 1 different, 2
+not to be compared.
 """
 
 from rnn_mnist.cli import Parser, run
@@ -21,7 +23,8 @@ def main():
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")
-    from rnn_mnist.rerun import rerun, verdict
+    from rnn_mnist.rerun import expectation, rerun, verdict
+    print(expectation(*(args.compare_only or [args.run]))[1], flush=True)
     pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir))
     same, lines = verdict(*pair)
     print(*lines, sep="\n", flush=True)

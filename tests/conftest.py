@@ -1,5 +1,10 @@
-"""Folders of data for the tests, and a fence: no test touches the user's caches or the network."""
+"""Folders of data for the tests, and a fence: no test touches the user's caches or the network.
 
+RNN_MNIST_TEST_ISA names the instruction set that the tests of this process compute with, instead of the default; the
+tests marked `machine` are those for which it matters. A process can use one only.
+"""
+
+import dataclasses
 import gzip
 import io
 import os
@@ -9,8 +14,16 @@ import hypothesis
 import numpy as np
 import pytest
 
-from rnn_mnist import data, synthetic
-from rnn_mnist.config import UserError
+from rnn_mnist import processor
+from rnn_mnist.config import DEFAULT_ISA, Config, UserError
+
+ISA = processor.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or DEFAULT_ISA)
+for item in dataclasses.fields(Config):  # before anything makes a Config
+    if item.name == "isa":
+        item.default = ISA
+Config.__init__.__defaults__ = tuple(item.default for item in dataclasses.fields(Config))
+
+from rnn_mnist import data, synthetic  # noqa: E402
 
 # The same examples on every machine, however slow or busy it is.
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,

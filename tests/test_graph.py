@@ -9,6 +9,7 @@ from rnn_mnist.config import Config, with_settings
 from rnn_mnist.graph import build_graph, reset_graph
 from rnn_mnist.tf1 import tf
 
+pytestmark = pytest.mark.machine
 RNG = np.random.RandomState(0)
 IMAGES = (RNG.rand(151, 28, 28) * 256 * (RNG.rand(151, 28, 28) < .3)).astype(np.uint8)
 LABELS = RNG.randint(10, size=151).astype(np.int32)

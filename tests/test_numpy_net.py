@@ -1,6 +1,7 @@
 """NumPy inference: against the formulas in float64, against the graph, and on the published weights."""
 
 import os
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from rnn_mnist import numpy_net
 from rnn_mnist.config import Config, with_settings
 from rnn_mnist.experiments import PRESETS
 from rnn_mnist.mnist import inputs, load_mnist
-from rnn_mnist.numpy_net import Network, logits, predict, probabilities
+from rnn_mnist.numpy_net import Network, logits, predict, probabilities, rounding_bound
 from rnn_mnist.weights import read_network
 
 RNG = np.random.RandomState(11)
@@ -96,6 +97,47 @@ def test_published_weights_classify_9352_of_the_10000_test_images(mnist_dir):
     assert (predict(network, raw.astype(np.float32)) == t_test).sum() == 9207
 
 
+NETWORKS = {
+    "mlp": Network(tuple(((RNG.randn(a, b) / a ** .5).astype("f4"), (RNG.randn(b) / 9).astype("f4"))
+                         for a, b in ((784, 50), (50, 100), (100, 10)))),
+    "rnn": Network((((RNG.randn(128, 100) * .12).astype("f4"), (RNG.randn(100) / 9).astype("f4")),
+                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", n_steps=28)}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_bound_holds_for_float32_sums_in_any_order_and_no_wrong_weight_passes(name):
+    """Sum the same terms one by one, in float32, in random orders."""
+    network = NETWORKS[name]
+    bound = rounding_bound(network, X)
+    (kernel, bias), *others = network.layers
+    results = []
+    for seed in range(3):
+        rnd = np.random.RandomState(seed)
+        function = BY_HAND[network.activation]
+        if network.n_steps:
+            hidden = np.zeros([len(X), len(bias)], np.float32)
+            for x in X.reshape(len(X), 28, 28).swapaxes(0, 1):
+                hidden = function(one_by_one(np.concatenate([x, hidden], axis=1), kernel, bias, rnd))
+        else:
+            hidden = function(one_by_one(X, kernel, bias, rnd))
+        for kernel_2, bias_2 in others[:-1]:
+            hidden = function(one_by_one(hidden, kernel_2, bias_2, rnd))
+        results.append(one_by_one(hidden, *others[-1], rnd))
+    assert 0 < max(np.abs(a - b).max() for a, b in pairwise(results)) < bound
+    off = np.zeros_like(kernel)
+    off[np.unravel_index(np.abs(kernel).argmax(), kernel.shape)] = 1e-2
+    wrong = network._replace(layers=((kernel + off, bias), *others))
+    assert np.abs(logits(wrong, X) - results[0]).max() > bound
+
+
+def one_by_one(values, kernel, bias, rnd):
+    """Return values @ kernel + bias in float32, the products added one after the other in a random order."""
+    sums = np.zeros([len(values), len(bias)], np.float32)
+    for k in rnd.permutation(len(kernel)):
+        sums += values[:, k:k + 1].astype(np.float32) * kernel[k]
+    return sums + bias
+
+
 def trained_run(folder, config, data_dir, **settings):
     """Return the directory of a run trained for this test."""
     from rnn_mnist.train import train
@@ -113,16 +155,18 @@ def graph_and_numpy_logits(run, images):
             network, inputs(images, normalize=network.pixels == "unit").astype(np.float32))
 
 
+@pytest.mark.machine
 def test_rnn_equals_the_graph_on_10000_images(tmp_path, mnist_dir):
     run = trained_run(tmp_path, Config(), mnist_dir)
     (_, _), (raw, labels) = load_mnist(normalize=False, data_dir=mnist_dir)
     by_graph, by_numpy = graph_and_numpy_logits(run, raw.reshape(-1, 28, 28))
     assert by_graph.shape == (10_000, 10)
-    assert np.abs(by_graph - by_numpy).max() < 1e-5
-    assert np.array_equal(by_graph.argmax(axis=1), by_numpy.argmax(axis=1))
+    assert np.abs(by_graph - by_numpy).max() < rounding_bound(read_network(run), raw[:200] / np.float32(255))
+    assert (by_graph.argmax(axis=1) != by_numpy.argmax(axis=1)).sum() <= 1  # an image may lie on the very edge
     assert .91 < (by_numpy.argmax(axis=1) == labels).mean() < .95  # published after one epoch: .9288
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize(("preset", "settings"), [
     ("rnn-rows", {"n_neurons": 10, "n_steps": 14, "n_inputs": 56, "activation": "relu", "n_valid": 100}),
     ("mlp-relu-l2", {"dropout": 0.5}), ("mlp-sigmoid-32", {"n_subset": 0, "hidden_sizes": (20, 15)})])
@@ -130,5 +174,6 @@ def test_our_runs_are_read_and_equal_the_graph(tmp_path, toy_data_dir, preset, s
     run = trained_run(tmp_path, PRESETS[preset], toy_data_dir, batch_size=50, **settings)
     (_, _), (raw, _) = load_mnist(normalize=False, data_dir=toy_data_dir)
     by_graph, by_numpy = graph_and_numpy_logits(run, raw.reshape(-1, 28, 28))
-    assert np.abs(by_graph - by_numpy).max() < 1e-5
+    network = read_network(run)
+    assert np.abs(by_graph - by_numpy).max() < rounding_bound(network, inputs(raw, normalize=network.pixels == "unit"))
     assert np.array_equal(by_graph.argmax(axis=1), by_numpy.argmax(axis=1))

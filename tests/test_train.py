@@ -72,6 +72,7 @@ def test_a_run_leaves_the_directory_and_the_log_that_it_should(train, capsys):
     assert environment["data"] == "not the original MNIST" and environment["tensorflow"].startswith("2.21")
 
 
+@pytest.mark.machine
 def test_recorded_figures_are_those_of_the_saved_weights(train, toy_data_dir):
     """Recompute validation, test and last-minibatch figures in NumPy from the checkpoint."""
     result = train()
@@ -93,6 +94,7 @@ def test_recorded_figures_are_those_of_the_saved_weights(train, toy_data_dir):
                                pytest.approx(losses.mean(), rel=1e-5))
 
 
+@pytest.mark.machine
 def test_the_same_command_gives_the_same_bits_whatever_the_threads(train):
     for unroll in ("dynamic", "static", "fused"):
         first, *others = [train("--unroll", unroll, "--threads", threads) for threads in (0, 0, 1, 2, 4)]
@@ -243,5 +245,6 @@ def test_every_flag_has_a_test_here():
     tested |= {"--data", "--data-dir", "--offline", "--eval-train", "--checkpoint-steps", "--patience", "--threads",
                "--run-name", "--runs-dir"}  # in the tests above
     tested |= {"--verbose"}  # test_scripts.py
+    tested |= {"--isa"}  # test_machines.py
     tested |= {"--plots", "--histograms"}  # test_plots.py, test_events.py
     assert tested == {cli.flag_name(item) for item in dataclasses.fields(Config) if item.metadata["flag"]}

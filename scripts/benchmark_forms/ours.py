@@ -1,4 +1,4 @@
-"""Our own forms, by the very code that scripts/train_rnn.py runs. Option: unroll."""
+"""Our own forms, by the very code that scripts/train_rnn.py runs. Options: unroll, isa."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from rnn_mnist.tf1 import tf
 def start(task):
     """Return (train, weights) for worker.py."""
     config = with_settings(Config(), batch_size=task.batch_size, n_steps=task.n_steps, n_inputs=task.n_inputs,
-                           n_neurons=task.n_neurons, unroll=task.options["unroll"])
+                           n_neurons=task.n_neurons, **task.options)
     reset_graph(config.seed)
     graph = build_graph(config)
     open_session = session.new_session(graph, config)
