@@ -67,8 +67,8 @@ class Config:
     unroll: str = _setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, or by hand (fastest)",
                            needs=("model", ("rnn",)), choices=("dynamic", "static", "fused"))
     replicas: int = _setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64)
-    isa: str = _setting(DEFAULT_ISA, "instruction set of the matrix products, part of what decides the bits: avx2 is had by "
-                        "every x86-64 processor since 2013, native is the best one here, arm the only one of ARM's",
+    isa: str = _setting(DEFAULT_ISA, "instruction set of the matrix products, part of what decides the bits: x86-64 "
+                        "processors have avx2 since 2013, ARM's have arm only, native is the best one here",
                         choices=("sse41", "avx", "avx2", "avx512_core", "native", ARM))
     seed: int = _setting(42, "seed of the weights and of the shuffling", low=0, high=2**31 - 2)
     n_valid: int = _setting(5000, "first training images kept for validation", low=0)

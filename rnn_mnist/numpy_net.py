@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-
 N_SHAKEN = 4  # draws of the signs, of which the worst counts
 
 

@@ -17,10 +17,8 @@ NEEDS = {"sse41": ("SSE41",), "avx": ("AVX",), "avx2": ("AVX2",),
 # pieces as large as suits the first-level cache, which makes the cache's size part of the result; oneDNN does not.
 PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1"}
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
-# Others that change the result: seen to, or documented by oneDNN and TensorFlow to choose other products.
-CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "TF_DISABLE_MKL", "TF_ENABLE_ZENDNN_OPTS",
-           "TF_SET_ONEDNN_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE",
-           "ONEDNN_CPU_ISA_HINTS", "DNNL_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA")
+# Others that were seen to change the result.
+CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "DNNL_MAX_CPU_ISA")
 
 _in_use = None
 

@@ -40,13 +40,13 @@ def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, lang="en", *
         settings["data"] = "synthetic"  # the note that there is no MNIST has been given
     planned = {name: _configs(name, epochs, settings) for name in names if name in PRESETS}
     folder = new_folder(runs_dir)
-    found, ours, made = [], {}, []
+    found, made = [], []
     for name in names:
         for label, config in planned.get(name, {}).items():
             print(f"\n{label}", flush=True)
             run, values = train(replace(config, runs_dir=str(folder)), PRESETS[name])
-            ours[name] = measured(runs.read_metrics(run), values)
-            found += rows(PUBLISHED[name], label, ours[name], _shorter(config, name), _other(values["data"]), ours)
+            found += rows(PUBLISHED[name], label, measured(runs.read_metrics(run), values), _shorter(config, name),
+                          _other(values["data"]))
             made.append(run)
         if name == "numpy-inference":
             found += _infer(network, weights, made or finished_runs(runs_dir), folder, lang, data)

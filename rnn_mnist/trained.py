@@ -26,7 +26,8 @@ class Trained(NamedTuple):
 def open_trained(path, **settings):
     """Give the Trained of a run directory; settings change how it is computed, such as replicas or unroll.
 
-    It computes with the run's instruction set, or says on stderr why it does not. Raise UserError if there is no run, no checkpoint, or one that is damaged or does not fit the config.
+    It computes with the run's instruction set, or says on stderr why it does not. Raise UserError if there is no run,
+    no checkpoint, or one that is damaged or does not fit the config.
     """
     run = runs.open_run(path)
     config, state, result = runs.read_config(run), scored_state(run), runs.read_result(run)
@@ -34,8 +35,8 @@ def open_trained(path, **settings):
         raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
     isa = processor.to_look_with(config.isa)
     if isa != config.isa:
-        print(f"note: {run} was trained with {config.isa} and is computed with {isa} here: figures agree within rounding",
-              file=sys.stderr)
+        print(f"note: {run} was trained with {config.isa} and is computed with {isa} here: "
+              "figures agree within rounding", file=sys.stderr)
     config = replace(config, isa=isa, **settings)
     reset_graph(config.seed)
     graph = build_graph(config)

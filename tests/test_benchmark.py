@@ -8,10 +8,10 @@ import sys
 import pytest
 from conftest import user_environment
 
-from rnn_mnist import benchmark, benchmark_report
+from rnn_mnist import benchmark, benchmark_report, processor
 from rnn_mnist.benchmark import Form, Plan, Turns
 from rnn_mnist.benchmark_task import Case
-from rnn_mnist.config import Config
+from rnn_mnist.config import DEFAULT_ISA, Config
 from rnn_mnist.data import Split, load_data
 
 # A form in NumPy, which goes wrong as its option says.
@@ -57,6 +57,7 @@ def toy_config(toy_data_dir):
     return Config(data_dir=toy_data_dir, n_valid=100)
 
 
+@pytest.mark.slow
 def test_quick_fills_every_column_and_all_forms_learn_what_numpy_does(tmp_path):
     done = subprocess.run([sys.executable, "scripts/benchmark.py", "--quick", "--data", "synthetic", "--out", tmp_path],
                           capture_output=True, text=True, env=user_environment())
@@ -64,13 +65,17 @@ def test_quick_fills_every_column_and_all_forms_learn_what_numpy_does(tmp_path):
     rows = list(csv.DictReader(io.StringIO((tmp_path / "results.csv").read_text())))
     assert all(list(row) == list(benchmark_report.COLUMNS) for row in rows)
     first = {row["form"]: row for row in rows[::-1]}  # of each form the first row, that of the main case
-    for form in ("tutorial's script", "ours, dynamic", "ours, static", "ours, fused"):
+    native = ", native" if processor.available()[-1] != DEFAULT_ISA else ""  # beside the default where it is another
+    ours = [f"ours, {unroll}{isa}" for isa in {"", native} for unroll in ("dynamic", "static", "fused")]
+    assert {name for name in first if name.startswith("ours")} == set(ours)
+    for form in ("tutorial's script", *ours):
         assert all(first[form].values())
         assert float(first[form]["loss"]) == pytest.approx(float(first[form]["loss_wanted"]), rel=1e-3)
     assert float(first["tutorial's script"]["times_tutorial"]) == 1
     assert {name for name, value in first["matrix products alone"].items() if not value} == {
         "loss", "loss_wanted", "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test"}
-    assert {row["form"] for row in rows[len(first):]} == {"tutorial's script", "ours, dynamic", "ours, fused"}
+    assert {row["form"] for row in rows[len(first):]} == {"tutorial's script", *(
+        name for name in ours if "static" not in name)}
     assert all(row["times_tutorial"] for row in rows[len(first):])
     assert "best peer" in done.stdout and "not MNIST" in done.stdout
     markdown = (tmp_path / "results.md").read_text()

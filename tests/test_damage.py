@@ -74,6 +74,7 @@ def damages(path, rnd):
             yield f"byte {position} is {flipped}", content[:position] + bytes([flipped]) + content[position + 1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [0, 9])
 def test_every_file_damaged(made, tmp_path, patience, capsys):
     """With patience the best epoch's checkpoint is needed, too."""
@@ -155,6 +156,7 @@ def spoil(sound, data):
     return run
 
 
+@pytest.mark.slow
 @settings(HYPOTHESIS, max_examples=500)
 @given(data=st.data())
 def test_random_files_are_read_or_refused_in_one_line(made, data):

@@ -90,6 +90,7 @@ def test_keras_3_and_numpy_with_the_exported_weights_predict_the_same(toy, name)
     check_other_implementations(*toy[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["rnn", "mlp"])
 def test_all_test_images_of_the_original_mnist_are_predicted_the_same(real, name):
     run, results = real[name]
@@ -200,6 +201,7 @@ def test_a_run_without_checkpoints_is_refused(toy, tmp_path):
     assert not (run / "export").exists()
 
 
+@pytest.mark.slow
 def test_the_command_line(toy, tmp_path):
     run = shutil.copytree(toy["fused"][0], tmp_path / "run", ignore=shutil.ignore_patterns("export"))
     done = python("scripts/export.py", run, "--lang", "en")

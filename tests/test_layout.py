@@ -9,13 +9,12 @@ PACKAGE = Path("rnn_mnist")
 # From the ground up: a module may import those on lower floors, and on its own floor if the table says so.
 FLOORS = [
     {"config"},
-    {"synthetic", "download", "data", "images", "words", "scores", "plots", "experiments", "processor",
-     "tf1"},
+    {"synthetic", "download", "data", "images", "words", "scores", "plots", "experiments", "processor", "tf1"},
     {"graph", "recurrence", "runs", "checkpoints"},
     {"session"},
 ]
-LIGHT = {"config", "cli", "data", "download", "synthetic", "images", "words", "scores", "experiments", "processor", "runs",
-         "checkpoints"}  # none of these may bring TensorFlow in when it is imported
+LIGHT = {"config", "cli", "data", "download", "synthetic", "images", "words", "scores", "experiments", "processor",
+         "runs", "checkpoints"}  # none of these may bring TensorFlow in when it is imported
 
 
 def imports(path, top_level_only=False):

@@ -51,7 +51,7 @@ def toy_run(tmp_path_factory, toy_data_dir):
 
     def call(name, *flags, **environment):
         if name not in made:
-            done = command("train_rnn.py", *TOY, "--n-neurons", 20, "--data-dir", toy_data_dir, "--run-name", name,
+            done = command("train_rnn.py", *TOY, "--n-neurons", 150, "--data-dir", toy_data_dir, "--run-name", name,
                            *flags, folder=folder, **environment)
             assert (done.returncode, done.stderr) == (0, "")
             made[name] = folder / "runs" / name
@@ -115,6 +115,7 @@ def test_an_emulated_processor_of_another_kind_gives_the_same_bits(toy_data_dir,
     assert len(found[0]) == 3 and found[0] == found[1]
 
 
+@pytest.mark.slow
 @x86
 def test_variables_from_outside_change_nothing(toy_run):
     plain = toy_run("plain")
@@ -126,6 +127,7 @@ def test_variables_from_outside_change_nothing(toy_run):
 
 # ---- other instruction sets ----
 
+@pytest.mark.slow
 @x86
 def test_another_instruction_set_gives_other_bits_and_rerun_says_why(toy_run, tmp_path, toy_data_dir):
     plain, other = toy_run("plain"), toy_run("sse41", "--isa", "sse41")
@@ -150,6 +152,7 @@ def test_another_instruction_set_gives_other_bits_and_rerun_says_why(toy_run, tm
     assert done.stdout.splitlines()[-1].startswith("identical : ")
 
 
+@pytest.mark.slow
 @x86
 def test_native_is_recorded_by_what_it_means_here(toy_run):
     native, named = toy_run("native", "--isa", "native"), toy_run("named", "--isa", processor.available()[-1])
@@ -158,6 +161,7 @@ def test_native_is_recorded_by_what_it_means_here(toy_run):
     assert runs.read_json(native / "environment.json")["isa"] == processor.available()[-1]
 
 
+@pytest.mark.slow
 @x86
 def test_a_run_of_another_instruction_set_can_be_looked_at_here(toy_run, capsys):
     plain, other = toy_run("plain"), toy_run("sse41", "--isa", "sse41")

@@ -155,6 +155,7 @@ def graph_and_numpy_logits(run, images):
             network, inputs(images, normalize=network.pixels == "unit").astype(np.float32))
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 def test_rnn_equals_the_graph_on_10000_images(tmp_path, mnist_dir):
     run = trained_run(tmp_path, Config(), mnist_dir)

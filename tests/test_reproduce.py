@@ -47,8 +47,8 @@ def test_every_experiment_is_listed_has_figures_and_a_preset():
     assert set(EXPERIMENTS) == {*PRESETS, "numpy-inference"}
 
 
-@pytest.mark.parametrize(("experiment", "n_yes"), [("rnn-rows", 4), ("mlp-relu", 2), ("mlp-relu-l2", 1),
-                                                   ("mlp-wide", 2), ("numpy-inference", 4)])
+@pytest.mark.parametrize(("experiment", "n_yes"), [("rnn-rows", 4), ("mlp-relu", 3), ("mlp-relu-l2", 4),
+                                                   ("mlp-wide", 3), ("numpy-inference", 4)])
 def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
     found = list(verdicts(experiment, as_published(experiment)).values())
     assert found.count("yes") == n_yes and "no" not in found
@@ -56,24 +56,28 @@ def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
 
 @pytest.mark.parametrize(("experiment", "key", "value", "expected"), [
     ("rnn-rows", "acc_valid 0", .93224, "yes"), ("rnn-rows", "acc_valid 0", .9323, "no"),
-    ("rnn-rows", "loss_batch 1", .1874, "no"), ("rnn-rows", "acc_valid 4", .9631, "yes"),
-    ("rnn-rows", "acc_valid 4", .9629, "no"), ("rnn-rows", "acc_test", .9701, "no"),
-    ("mlp-relu", "acc_train", .9939, "no"), ("mlp-relu", "acc_train", 1.0, "yes"),
-    ("mlp-relu", "acc_test", .9749, "no"), ("mlp-relu", "acc_test", .975, "yes"), ("mlp-relu", "acc_test", .9831, "no"),
-    ("mlp-sigmoid", "acc_test", .1135, "yes"), ("mlp-sigmoid", "acc_test", .2144, "no"),
-    ("mlp-wide", "acc_running 0", .9285, "yes"), ("mlp-wide", "acc_running 0", .9286, "no"),
-    ("mlp-wide", "acc_running 4", .9849, "no"), ("mlp-relu-l2", "gap", .0198, "yes"),
-    ("mlp-relu-l2", "gap", .0199, "no"), ("numpy-inference", "singly", 9351, "no"),
+    ("rnn-rows", "loss_batch 1", .1874, "no"), ("rnn-rows", "acc_valid 4", .9507, "yes"),
+    ("rnn-rows", "acc_valid 4", .9506, "no"), ("rnn-rows", "acc_test", .9761, "no"),
+    ("rnn-rows", "acc_test", .9599, "yes"), ("mlp-relu", "acc_train", .9931, "no"),
+    ("mlp-relu", "acc_train", 1.0, "yes"), ("mlp-relu", "acc_test", .9729, "no"),
+    ("mlp-relu", "acc_test", .973, "yes"), ("mlp-relu", "acc_test", .9837, "no"),
+    ("mlp-relu", "loss_test", .1676, "no"), ("mlp-sigmoid", "acc_test", .1135, "yes"),
+    ("mlp-sigmoid", "acc_test", .1136, "no"), ("mlp-sigmoid", "acc_test", .2144, "no"),
+    ("mlp-wide", "acc_running 0", .9293, "yes"), ("mlp-wide", "acc_running 0", .9294, "no"),
+    ("mlp-wide", "acc_running 4", .9878, "no"), ("mlp-wide", "loss_running 2", .0660, "no"),
+    ("mlp-relu-l2", "gap", .0189, "yes"), ("mlp-relu-l2", "gap", .0190, "no"),
+    ("numpy-inference", "singly", 9351, "no"),
     ("numpy-inference", "differ", 1, "no"), ("numpy-inference", "raw", .9206, "no")])
 def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
     item = next(item for item in PUBLISHED[experiment] if key in item.keys)
     assert verdicts(experiment, as_published(experiment, **{key: value}))[item.figure] == expected
 
 
-def test_gap_with_l2_is_held_against_that_of_our_plain_run():
-    ours = as_published("mlp-relu-l2", gap=.015)
-    for plain, expected in ((.016, "yes"), (.0150, "no"), (.010, "no")):
-        assert verdicts("mlp-relu-l2", ours, others={"mlp-relu": {"gap": plain}})["acc_train - acc_test"] == expected
+def test_bands_say_what_they_were_measured_on():
+    found = {row.figure: row for row in rows(PUBLISHED["rnn-rows"], "rnn-rows", as_published("rnn-rows"))}
+    assert found["acc_test"].band == "0.9494-0.9760 (n=44)"
+    assert all(item.exact or item.spread or experiment in ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference")
+               for experiment, items in PUBLISHED.items() for item in items)
 
 
 def test_shorter_runs_are_judged_by_the_epochs_they_have_only():
@@ -232,13 +236,14 @@ def test_inference_without_weights_is_skipped_then_done_with_a_run_of_ours(whole
         assert row[0] == "numpy-inference, rnn-rows" and row[2:6] == [str(correct), str(correct), "the same", "yes"]
 
 
+@pytest.mark.slow
 def test_published_weights_and_the_wide_network_lie_in_every_band(mnist_dir, tmp_path):
     from rnn_mnist.reproduce import reproduce
     path = os.path.join(mnist_dir, "sample_weight.pkl")
     if not os.path.exists(path):
         pytest.skip("no sample_weight.pkl beside the original MNIST")
     _, found = reproduce(["mlp-wide", "numpy-inference"], runs_dir=tmp_path, weights=path, data_dir=mnist_dir)
-    assert [row.in_band for row in found] == ["yes", "-", "yes", "yes", "yes", "yes", "yes", "-"]
+    assert [row.in_band for row in found] == ["yes", "yes", "yes", "yes", "yes", "yes", "yes", "-"]
     assert "stale" not in "".join(row.remark for row in found)
 
 

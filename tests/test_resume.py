@@ -98,6 +98,7 @@ def test_three_epochs_and_two_more_are_five(train, resume, whole, tmp_path):
     assert [line[:11] for line in out.splitlines()[:2]] == ["epoch : 003", "epoch : 004"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["rnn"])
 def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
     """SIGKILL at random moments, half of them in the middle of writing files; a finished run is begun again."""

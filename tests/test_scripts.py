@@ -16,6 +16,7 @@ def command(script, *flags, **environment):
                           env=user_environment(**environment))
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 @pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
 def test_seed_42_replays_the_published_log_on_the_original_mnist(mnist_dir, tmp_path, unroll):
@@ -31,6 +32,7 @@ def test_seed_42_replays_the_published_log_on_the_original_mnist(mnist_dir, tmp_
     assert len(lines) == 5
 
 
+@pytest.mark.slow
 def test_a_busy_machine_changes_nothing(toy_data_dir, tmp_path):
     flags = [*TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path]
     assert command("train_rnn.py", *flags, "--run-name", "quiet").returncode == 0

@@ -94,6 +94,7 @@ def test_recorded_figures_are_those_of_the_saved_weights(train, toy_data_dir):
                                pytest.approx(losses.mean(), rel=1e-5))
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 def test_the_same_command_gives_the_same_bits_whatever_the_threads(train):
     for unroll in ("dynamic", "static", "fused"):
