@@ -164,7 +164,8 @@ def _band(item):
         return "the same"
     if not item.spread:
         return "-"
-    return " ".join(f"{low:.4f}-{high:.4f}" for low, high in _bands(item)) + f" (n={item.n_runs})"
+    ranges = (f"{low:.4f}-{high:.4f}" if low < high else f"{low:.4f}" for low, high in _bands(item))
+    return f"{' '.join(ranges)} (n={item.n_runs})"
 
 
 def _shown(item, values):

@@ -74,7 +74,8 @@ def expectation(path, other=None):
     if differing:
         return False, (f"another kind : {', '.join(differing)}: float32 rounds otherwise there, "
                        "so the bits need not be the same")
-    return True, f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: must be identical"
+    return True, (f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: "
+                  "with the same settings they must be identical")
 
 
 def _kind(path):
