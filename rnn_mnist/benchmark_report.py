@@ -126,8 +126,8 @@ def write(measured, whole, left_out, epochs, environment, out):
     """Write results.csv, results.md and results.png to a folder, a Path; return the lines for the terminal."""
     rows = to_rows(measured, whole)
     main, scaling = cells([row for row in rows if _case(row) == Case()[:3]], epochs), scaling_cells(rows)
-    notes = ["x tutorial, % of floor: medians of the ratios within each round; loss: of the first 1,000 training "
-             "images after the last step, computed in NumPy",
+    notes = ["x tutorial, % of floor, times as fast: medians of the ratios within each round; loss: of the first 1,000 "
+             "training images after the last step, computed in NumPy",
              *summary(measured), *(f"left out: {name}: {why}" for name, why in left_out.items()), machine(environment)]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
@@ -171,13 +171,14 @@ def _draw_scaling(axes, rows, plots):
     cases = list(dict.fromkeys(map(_case, rows)))
     for i, name in enumerate(dict.fromkeys(row["form"] for row in rows)):
         points = [(cases.index(_case(row)), row["times_tutorial"]) for row in rows if row["form"] == name]
-        axes.plot(*zip(*points, strict=True), "os^"[i % 3], color=plots.COLORS[(0, 2, 3)[i % 3]], label=name)
+        axes.plot(*zip(*points, strict=True), "os^"[i % 3], color=plots.COLORS[(0, 2, 3)[i % 3]], label=name,
+                  fillstyle="none" if "native" in name else "full")
     axes.axhline(1, color=plots.COLORS[1])
     axes.set_xticks(range(len(cases)), map(_short_name, cases))
     axes.set(title="times as fast as the tutorial's script", xlabel="network")
-    axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.05)
+    axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.4)
     if rows:
-        axes.legend()
+        axes.legend(ncols=2, loc="upper center")
 
 
 def _case(row):

@@ -64,11 +64,12 @@ class Config:
                               low=0.0, high=0.99)
     bptt_steps: int = _setting(0, "let the gradient flow through the last k steps only (0: all of them)",
                                needs=("model", ("rnn",)), low=0, high=N_PIXELS)
-    unroll: str = _setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, or by hand (fastest)",
+    unroll: str = _setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
                            needs=("model", ("rnn",)), choices=("dynamic", "static", "fused"))
     replicas: int = _setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64)
-    isa: str = _setting(DEFAULT_ISA, "instruction set of the matrix products, part of what decides the bits: x86-64 "
-                        "processors have avx2 since 2013, ARM's have arm only, native is the best one here",
+    isa: str = _setting(DEFAULT_ISA, "instruction set of the matrix products; only runs with the same one are the same "
+                        "to the bit. avx2: nearly every x86-64 computer; avx512_core: faster, on newer ones; avx, "
+                        "sse41: slower; native: the fastest here; arm: on ARM computers, nothing else there",
                         choices=("sse41", "avx", "avx2", "avx512_core", "native", ARM))
     seed: int = _setting(42, "seed of the weights and of the shuffling", low=0, high=2**31 - 2)
     n_valid: int = _setting(5000, "first training images kept for validation", low=0)

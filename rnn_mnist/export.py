@@ -27,12 +27,13 @@ N_CHECKED = 200                # drawn digits that the files are checked with
 
 
 class Export(NamedTuple):
-    """Say where an export lies, of which network, and how far the files' logits were from the run's at most."""
+    """Say where an export lies, of which network, how far its logits are from the run's, and how far they might be."""
 
     folder: Path
     config: Config
     finished: bool
     difference: float
+    bound: float
 
 
 def export_run(path, target=None):
@@ -57,7 +58,7 @@ def export_run(path, target=None):
                  "weights.npz": _logits_of_npz(folder / "weights.npz", trained.config, X)}
         bound = rounding_bound(network_of(trained.config, arrays), X.reshape(len(X), -1))
         difference = max(_check(target / name, logits, others, bound) for name, others in found.items())
-    return Export(target, trained.config, runs.read_result(trained.run) is not None, difference)
+    return Export(target, trained.config, runs.read_result(trained.run) is not None, difference, bound)
 
 
 @contextlib.contextmanager

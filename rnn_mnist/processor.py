@@ -46,7 +46,8 @@ def resolve(isa):
     if isa == "native":
         return there[-1]
     if isa not in there:
-        raise UserError(f"--isa {isa}: this processor lacks it: give one of {', '.join(there)}")
+        raise UserError(f"--isa {isa}: this processor has {', '.join(there)} only: add --isa {there[-1]}, "
+                        "whose bits are others")
     return isa
 
 

@@ -18,6 +18,9 @@ MISSING = "-"
 # What of environment.json makes a kind, beside the config's instruction set: by these, and by nothing else that is
 # known, the bits of a run may differ.
 KIND = ("tensorflow", "system", "machine")
+TRIED = ("Linux", "x86_64")  # elsewhere it is not known what else the bits depend on
+# Of environment.json, what the config's instruction set decides.
+FOLLOWS_FROM_ISA = ("isa", "variables")
 
 
 def rerun(path, runs_dir="runs", data_dir=None):
@@ -54,7 +57,7 @@ def differences(path, other):
     for i, (row, row_2) in enumerate(zip(metrics, metrics_2, strict=False)):
         for name in runs.COLUMNS:
             if name not in runs.TIMES and row[name] != row_2[name]:
-                yield f"epoch {i:03d} {name} : {row[name]} | {row_2[name]}"
+                yield f"first difference : epoch {i:03d} {name} : {row[name]} | {row_2[name]}"
                 return
     if len(metrics) != len(metrics_2):
         yield f"epochs recorded : {len(metrics)} | {len(metrics_2)}"
@@ -72,10 +75,10 @@ def expectation(path, other=None):
     first, second = _kind(path), _kind_here(path) if other is None else _kind(other)
     differing = [f"{name} {first[name]} | {second[name]}" for name in first if first[name] != second[name]]
     if differing:
-        return False, (f"another kind : {', '.join(differing)}: float32 rounds otherwise there, "
-                       "so the bits need not be the same")
-    return True, (f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: "
-                  "with the same settings they must be identical")
+        return False, f"two kinds : {', '.join(differing)}: they round otherwise, so the bits need not be the same"
+    must = ("with the same settings they must be identical" if (first["system"], first["machine"]) == TRIED else
+            "not tried on such machines, so identical bits are not promised")
+    return True, f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: {must}"
 
 
 def _kind(path):
@@ -109,7 +112,7 @@ def agreements(path, other):
 def _agreement(where, figures, others, names):
     words = [f"{name} {_decimals(figures[name], others[name])}" for name in names if None not in (
         figures[name], others[name])]
-    return f"{where} agrees to decimals : {' '.join(words)}"
+    return f"{where}, decimals that agree : {' '.join(words)}"
 
 
 def _decimals(a, b):
@@ -122,15 +125,12 @@ def environment_differences(path, other):
     environment, environment_2 = (runs.read_json(Path(run) / "environment.json") for run in (path, other))
     for name in [*environment, *(environment_2.keys() - environment.keys())]:
         value, value_2 = environment.get(name, MISSING), environment_2.get(name, MISSING)
+        if name == "instruction_sets":
+            words, words_2 = str(value).split(), str(value_2).split()
+            value, value_2 = (" ".join(word for word in mine if word not in theirs) or "no others"
+                              for mine, theirs in ((words, words_2), (words_2, words)))
         if value != value_2:
-            if name == "instruction_sets":
-                value, value_2 = _only_in_one(str(value).split(), str(value_2).split())
             yield f"environment {name} : {value} | {value_2}"
-
-
-def _only_in_one(words, others):
-    return [f"only {' '.join(word for word in mine if word not in theirs)}" if set(mine) - set(theirs) else "no more"
-            for mine, theirs in ((words, others), (others, words))]
 
 
 def verdict(path, other):
@@ -139,13 +139,15 @@ def verdict(path, other):
     Of two runs of one kind, agreeing figures excuse nothing; between kinds it is said how far they agree.
     """
     found = list(differences(path, other))
+    same_kind, (config, config_2) = expectation(path, other)[0], (runs.read_config(Path(run)) for run in (path, other))
     if not found:
         result = runs.read_result(Path(path))
         return True, [f"identical : {result['epochs']} epochs, acc_test : {result['acc_test']:.4f}, "
                       f"weights : {result['weights']}"]
-    agreeing = [] if expectation(path, other)[0] else agreements(path, other)
-    elsewhere = list(environment_differences(path, other)) or ["environment : the same"]
-    return False, [f"different : {path} | {other}", *found, *agreeing, *elsewhere]
+    agreeing = agreements(path, other) if not same_kind and config.epochs == config_2.epochs else []
+    elsewhere = [line for line in environment_differences(path, other) if config.isa == config_2.isa
+                 or not line.startswith(tuple(f"environment {name} :" for name in FOLLOWS_FROM_ISA))]
+    return False, [f"different : {path} | {other}", *found, *agreeing, *(elsewhere or ["environment : the same"])]
 
 
 def _finished(run):

@@ -134,8 +134,10 @@ KOREAN = {
     "gradient through time": "시간을 거슬러 전해지는 기울기",
     # export
     "run : {run}{state}": "실행 : {run}{state}",
-    "checked : read back, both give the run's logits; largest difference : {difference:.2g}":
-        "확인 : 다시 읽어 보니 둘 다 실행과 같은 로짓을 냄, 가장 큰 차이 : {difference:.2g}",
+    "checked : read back, both give the run's logits; largest difference : {difference:.2g} "
+    "(rounding explains up to {bound:.2g})":
+        "확인 : 다시 읽어 보니 둘 다 실행과 같은 로짓을 냄, 가장 큰 차이 : {difference:.2g} "
+        "(반올림 오차의 한계 {bound:.2g})",
     "images : float32 [n, 28, 28], values 0 to {largest}": "이미지 : float32 [n, 28, 28], 값은 0 ~ {largest}",
     "next : in Python, {command}": "다음 : 파이썬에서 {command}",
     # reproduce: the table

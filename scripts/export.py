@@ -21,12 +21,12 @@ def main():
     lang = pick_language(args.lang)
     open_run(args.run)
     from rnn_mnist.export import SIGNATURE, export_run
-    folder, config, finished, difference = export_run(args.run, args.out)
+    folder, config, finished, difference, bound = export_run(args.run, args.out)
     print(text(lang, "run : {run}{state}", run=args.run, state="" if finished else text(lang, ", not finished")))
     for name in ("saved_model", "weights.npz"):
         print(text(lang, "written : {path}", path=folder / name))
-    print(text(lang, "checked : read back, both give the run's logits; largest difference : {difference:.2g}",
-               difference=difference))
+    print(text(lang, "checked : read back, both give the run's logits; largest difference : {difference:.2g} "
+                     "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
     largest = 255 if config.pixels == "raw" else 1
     print(text(lang, "images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
     print(text(lang, "next : in Python, {command}", command=(

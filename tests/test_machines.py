@@ -135,10 +135,11 @@ def test_another_instruction_set_gives_other_bits_and_rerun_says_why(toy_run, tm
     done = command("rerun.py", "--compare-only", plain, other)
     lines = done.stdout.splitlines()
     assert done.returncode == 1
-    assert lines[0].startswith(f"another kind : instruction set {DEFAULT_ISA} | sse41: ")
+    assert lines[0].startswith(f"two kinds : instruction set {DEFAULT_ISA} | sse41: ")
+    assert lines[-1] == "environment : the same"
     assert f"setting isa : {DEFAULT_ISA} | sse41" in lines and "identical" not in done.stdout
     figures = [runs.read_metrics(run)[0] for run in (plain, other)]
-    [line] = [line for line in lines if line.startswith("epoch 000 agrees to decimals : ")]
+    [line] = [line for line in lines if line.startswith("epoch 000, decimals that agree : ")]
     words = line.split(" : ")[1].split()
     agreeing = dict(zip(words[::2], words[1::2], strict=True))
     assert set(agreeing) == {name for name in runs.COLUMNS if name.startswith(("acc_", "loss_"))}
@@ -200,7 +201,8 @@ def test_the_environment_tells_what_the_processor_has(toy_run):
 def test_what_the_processor_lacks_is_refused_in_one_line(monkeypatch):
     monkeypatch.setattr(processor, "DEFAULT_ISA", "avx2")
     monkeypatch.setattr(processor, "features", lambda: ["AVX", "SSE41", "SSE42"])
-    assert refusal(processor.resolve, "avx2") == "--isa avx2: this processor lacks it: give one of sse41, avx"
+    assert refusal(processor.resolve, "avx2") == (
+        "--isa avx2: this processor has sse41, avx only: add --isa avx, whose bits are others")
     assert processor.resolve("native") == processor.resolve("avx") == "avx"
     monkeypatch.setattr(processor, "_in_use", None)
     assert processor.to_look_with("avx512_core") == "avx" and processor.to_look_with("sse41") == "sse41"
@@ -211,7 +213,7 @@ def test_what_the_processor_lacks_is_refused_in_one_line(monkeypatch):
 
 def test_an_unknown_or_missing_instruction_set_is_refused_before_tensorflow_is_imported(tmp_path):
     lacking = "arm" if DEFAULT_ISA != ARM else "avx2"
-    for isa, word in (("mmx", "invalid choice"), (lacking, "this processor lacks it")):
+    for isa, word in (("mmx", "invalid choice"), (lacking, "this processor has ")):
         done = command("train_rnn.py", "--isa", isa, folder=tmp_path)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
         assert done.stderr.startswith("error: ") and f"--isa {isa}" in done.stderr.replace("--isa: ", "--isa mmx") + isa
@@ -222,7 +224,7 @@ def test_an_unknown_or_missing_instruction_set_is_refused_before_tensorflow_is_i
 def test_arm_is_a_kind_of_its_own(monkeypatch):
     monkeypatch.setattr(processor, "DEFAULT_ISA", ARM)
     assert processor.available() == [ARM] and processor.resolve("native") == processor.resolve(ARM) == ARM
-    assert "this processor lacks it: give one of arm" in refusal(processor.resolve, "avx2")
+    assert "this processor has arm only: add --isa arm" in refusal(processor.resolve, "avx2")
     monkeypatch.setattr(processor, "_in_use", None)
     assert processor.to_look_with("avx2") == ARM
 
@@ -250,10 +252,20 @@ def test_another_kind_is_said_first_and_nothing_is_excused_within_one(copies, na
     (second / "environment.json").write_text(json.dumps(environment | {name: value}))
     done = command("rerun.py", "--compare-only", first, second)
     assert done.returncode == 0  # the bits are the same all the same
-    assert done.stdout.startswith(f"another kind : {name} {environment[name]} | {value}: ")
+    assert done.stdout.startswith(f"two kinds : {name} {environment[name]} | {value}: ")
     (second / "environment.json").write_text(json.dumps(environment | {"resumed_with": [{name: value}]}))
     done = command("rerun.py", "--compare-only", first, second)
-    assert done.stdout.startswith(f"another kind : {name} {environment[name]} | {environment[name]} then {value}: ")
+    assert done.stdout.startswith(f"two kinds : {name} {environment[name]} | {environment[name]} then {value}: ")
+
+
+@pytest.mark.parametrize(("name", "value"), [("system", "Windows"), ("machine", "arm")])
+def test_nothing_is_promised_where_nothing_was_tried(copies, name, value):
+    for run in copies:
+        environment = runs.read_json(run / "environment.json")
+        (run / "environment.json").write_text(json.dumps(environment | {name: value}))
+    done = command("rerun.py", "--compare-only", *copies)
+    first = done.stdout.splitlines()[0]
+    assert first.startswith("same kind : ") and "not promised" in first and "must" not in first
 
 
 def test_within_a_kind_a_difference_in_the_last_bit_is_a_difference(copies):
@@ -263,7 +275,7 @@ def test_within_a_kind_a_difference_in_the_last_bit_is_a_difference(copies):
     cells[2] = repr(float(cells[2]) * (1 + 2**-52))
     (second / "metrics.csv").write_text("\n".join([rows[0], ",".join(cells)]) + "\n")
     done = command("rerun.py", "--compare-only", first, second)
-    assert done.returncode == 1 and "agrees" not in done.stdout
+    assert done.returncode == 1 and "agree" not in done.stdout
     assert done.stdout.splitlines()[0].startswith("same kind : ")
     assert done.stdout.splitlines()[1].startswith("different : ")
 
