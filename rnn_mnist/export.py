@@ -24,6 +24,8 @@ from rnn_mnist.weights import network_of
 SERVING = "serve"              # the tag and the signature that TensorFlow's own tools look for
 SIGNATURE = "serving_default"
 N_CHECKED = 200                # drawn digits that the files are checked with
+# One thread to a product, as in the run: how a product is cut among threads changes its rounding.
+CHECKING = session.on_cpu(intra_op_parallelism_threads=1)
 
 
 class Export(NamedTuple):
@@ -84,7 +86,7 @@ def _appearing(target):
 @contextlib.contextmanager
 def _network(config, arrays):
     """Give (session, X, logits) of the bare network of a config, with {variable name: array} in it."""
-    with tf.Graph().as_default(), tf.Session(config=session.on_cpu()) as open_session:
+    with tf.Graph().as_default(), tf.Session(config=CHECKING) as open_session:
         X = tf.placeholder(tf.float32, [None, 28, 28], name="images")
         with tf.variable_scope(tf.get_variable_scope(), use_resource=True):  # the kind that TensorFlow 2 can assign to
             logits = {"rnn": rnn_logits, "mlp": mlp_logits}[config.model](X, config, tf.identity)
@@ -104,7 +106,7 @@ def _write_saved_model(folder, config, arrays):
 
 
 def _logits_of_saved_model(folder, X):
-    with tf.Graph().as_default(), tf.Session(config=session.on_cpu()) as open_session:
+    with tf.Graph().as_default(), tf.Session(config=CHECKING) as open_session:
         model = tf.saved_model.load(open_session, [SERVING], str(folder))
         signature = model.signature_def[SIGNATURE]
         return open_session.run(signature.outputs["logits"].name, {signature.inputs["images"].name: X})

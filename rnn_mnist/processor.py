@@ -15,10 +15,10 @@ NEEDS = {"sse41": ("SSE41",), "avx": ("AVX",), "avx2": ("AVX2",),
          "avx512_core": ("AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ")}
 # TensorFlow turns its oneDNN operations on by itself on some processors only. Without them Eigen cuts long sums into
 # pieces as large as suits the first-level cache, which makes the cache's size part of the result; oneDNN does not.
-PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1"}
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
+PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1", ISA_VARIABLE: DEFAULT_ISA.upper()}
 # Others that were seen to change the result.
-CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "DNNL_MAX_CPU_ISA")
+CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS")
 
 _in_use = None
 
@@ -61,7 +61,10 @@ def to_look_with(isa):
 
 
 def pin_variables():
-    """Set and clear the variables that change results; to be called before TensorFlow is first imported."""
+    """Set and clear the variables that change results; to be called before TensorFlow is first imported.
+
+    Whatever is computed before use() says otherwise is computed with the default instruction set.
+    """
     for name in CLEARED:
         os.environ.pop(name, None)
     os.environ.update(PINNED)
@@ -86,7 +89,7 @@ def describe():
     """Return what matters of this processor and its system to the bits of a result, as environment.json holds it."""
     return {"system": platform.system(), "machine": ARM if DEFAULT_ISA == ARM else platform.machine(), "cpu": _name(),
             "instruction_sets": " ".join(features()), "isa": _in_use, "cores": os.cpu_count(),
-            "variables": {name: os.environ[name] for name in (*PINNED, ISA_VARIABLE) if name in os.environ}}
+            "variables": {name: os.environ[name] for name in PINNED if name in os.environ}}
 
 
 def _name():

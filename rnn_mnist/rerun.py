@@ -15,6 +15,7 @@ from rnn_mnist.config import Config, UserError, result_settings
 
 NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what differing() says by name
 MISSING = "-"
+THEN = " then "  # between the values of a run that went on elsewhere
 # What of environment.json makes a kind, beside the config's instruction set: by these, and by nothing else that is
 # known, the bits of a run may differ.
 KIND = ("tensorflow", "system", "machine")
@@ -73,25 +74,43 @@ def expectation(path, other=None):
     Raise UserError if one is not finished or was edited.
     """
     first, second = _kind(path), _kind_here(path) if other is None else _kind(other)
-    differing = [f"{name} {first[name]} | {second[name]}" for name in first if first[name] != second[name]]
+    unknown = [name for name in first if MISSING in (first[name], second[name])]
+    if unknown:
+        return False, f"kind unknown : environment.json lacks {', '.join(unknown)}: the bits need not be the same"
+    differing = [f"{name} {first[name]} | {second[name]}" for name in first
+                 if first[name] != second[name] or THEN in first[name]]
     if differing:
         return False, f"two kinds : {', '.join(differing)}: they round otherwise, so the bits need not be the same"
-    must = ("with the same settings they must be identical" if (first["system"], first["machine"]) == TRIED else
+    tried = (first["system"], first["machine"]) == TRIED
+    must = ("with the same settings and data they must be identical" if tried else
             "not tried on such machines, so identical bits are not promised")
-    return True, f"same kind : {', '.join(f'{name} {value}' for name, value in first.items())}: {must}"
+    words = ", ".join(f"{name} {value}" for name, value in first.items())
+    return True, f"same kind : {words}: {must}"
 
 
 def _kind(path):
     """Return {name: value} of what the bits of a run depend on beside its other settings."""
     run = runs.open_run(path)
     config, _, _ = _finished(run)
-    environment = runs.read_json(run / "environment.json")
+    environment = _environment(run)
     resumed = environment.get("resumed_with")
     resumed = [stage for stage in resumed if isinstance(stage, dict)] if isinstance(resumed, list) else []
     stages = [environment, *resumed]
     return {"instruction set": config.isa, **{
-        name: " then ".join(dict.fromkeys(str(stage[name]) for stage in stages if name in stage)) or MISSING
+        name: THEN.join(dict.fromkeys(_one_line(stage[name]) for stage in stages if name in stage)) or MISSING
         for name in KIND}}
+
+
+def _environment(run):
+    """Return environment.json as a dict, an empty one if it is lost or damaged."""
+    try:
+        return runs.read_json(Path(run) / "environment.json")
+    except UserError:
+        return {}
+
+
+def _one_line(value):
+    return " ".join(str(value).split())
 
 
 def _kind_here(path):
@@ -122,11 +141,11 @@ def _decimals(a, b):
 
 def environment_differences(path, other):
     """Yield what differs between the environments of two runs, as lines; of instruction sets only what one has."""
-    environment, environment_2 = (runs.read_json(Path(run) / "environment.json") for run in (path, other))
+    environment, environment_2 = map(_environment, (path, other))
     for name in [*environment, *(environment_2.keys() - environment.keys())]:
-        value, value_2 = environment.get(name, MISSING), environment_2.get(name, MISSING)
+        value, value_2 = (_one_line(each.get(name, MISSING)) for each in (environment, environment_2))
         if name == "instruction_sets":
-            words, words_2 = str(value).split(), str(value_2).split()
+            words, words_2 = value.split(), value_2.split()
             value, value_2 = (" ".join(word for word in mine if word not in theirs) or "no others"
                               for mine, theirs in ((words, words_2), (words_2, words)))
         if value != value_2:

@@ -76,6 +76,8 @@ def resume(path, changes):
             # Not an error: whoever repeats the command until it succeeds may not know that a kill came after the end.
             print(f"{run} is finished: {end}", file=sys.stderr)
             return Result(run, finished)
+        if config.data_dir and "data_dir" not in changes and not os.path.exists(config.data_dir):
+            raise UserError(f"{run}/config.json: its data_dir {config.data_dir} is not there: say where by --data-dir")
         data = load_data(config)
         state = _checked(run, config, data, state)
         with _built(run, config, data) as trainer, noting_signals(trainer.signals):
@@ -121,8 +123,6 @@ def _changed(run, config, state, changes):
                         "say which by --epochs N")
     if target.epochs < state.epoch + bool(state.totals[0]):
         raise UserError(f"--epochs {target.epochs}: {run} has gone further, to epoch {state.epoch:03d}: give more")
-    if config.data_dir and "data_dir" not in changes and not os.path.exists(config.data_dir):
-        raise UserError(f"{run}/config.json: its data_dir {config.data_dir} is not there: say where by --data-dir")
     return target
 
 

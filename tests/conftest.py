@@ -82,7 +82,7 @@ def mnist_dir():
 
 def user_environment(**more):
     """Return the environment for a command as a user types it: without what importing rnn_mnist.tf1 here has set."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | more
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "ONEDNN_"))} | more
 
 
 def idx_bytes(array):

@@ -73,6 +73,11 @@ def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
     assert verdicts(experiment, as_published(experiment, **{key: value}))[item.figure] == expected
 
 
+def test_a_run_in_which_l2_does_nothing_is_told_from_one_with_it():
+    plain = {"acc_train": .9970, "acc_test": .9783, "gap": .0187, "loss_test with penalty": .1264, "loss_test": .1264}
+    assert "no" in verdicts("mlp-relu-l2", plain).values()
+
+
 def test_bands_say_what_they_were_measured_on():
     found = {row.figure: row for row in rows(PUBLISHED["rnn-rows"], "rnn-rows", as_published("rnn-rows"))}
     assert found["acc_test"].band == "0.9494-0.9760 (n=44)"

@@ -279,6 +279,15 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_that_is_no_error(resume, w
     assert snapshot(whole) == before
 
 
+def test_a_finished_run_needs_no_data(server, whole, tmp_path, toy_data_dir):
+    shutil.copytree(toy_data_dir, tmp_path / "data")
+    flags = [*MODELS["mlp"], "--epochs", 1, "--data-dir", tmp_path / "data", "--run-name", "r"]
+    assert server.run(tmp_path, *flags)[0] == 0
+    shutil.rmtree(tmp_path / "data")
+    assert server.run(tmp_path, "train_mlp.py", "--resume", "runs/r")[0] == 0
+    assert "its data_dir" in one_line(server.run(tmp_path, "train_mlp.py", "--resume", "runs/r", "--epochs", 2)[2])
+
+
 def test_result_json_comes_last(train, resume, whole, tmp_path):
     """A kill at any moment before it leaves an unfinished run; after it nothing is missing."""
     run = tmp_path / "runs/r"
