@@ -1,8 +1,8 @@
 """The processor: which instruction sets it has, and which one this process multiplies matrices with.
 
 oneDNN writes its products for an instruction set, and with that go the order of rounding and every later bit. So a run
-names the one it uses, and this module has TensorFlow keep to it, by three environment variables that TensorFlow and
-oneDNN read once each. It never imports TensorFlow; what is not known of a processor is asked of NumPy.
+names the one it uses, and this module has TensorFlow keep to it, by environment variables that TensorFlow and oneDNN
+read once in a process. It never imports TensorFlow; what a processor has is asked of NumPy.
 """
 
 import os
@@ -13,9 +13,9 @@ from rnn_mnist.config import ARM, DEFAULT_ISA, UserError
 # Each of oneDNN's instruction sets that has float32 products of its own, slowest first, and what NumPy calls its parts.
 NEEDS = {"sse41": ("SSE41",), "avx": ("AVX",), "avx2": ("AVX2",),
          "avx512_core": ("AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ")}
+ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 # TensorFlow turns its oneDNN operations on by itself on some processors only. Without them Eigen cuts long sums into
 # pieces as large as suits the first-level cache, which makes the cache's size part of the result; oneDNN does not.
-ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1", ISA_VARIABLE: DEFAULT_ISA.upper()}
 # Others that were seen to change the result.
 CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS")
