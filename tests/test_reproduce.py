@@ -189,6 +189,7 @@ def whole(tmp_path_factory):
     return done, next(runs_dir.iterdir())
 
 
+@pytest.mark.slow
 def test_all_makes_a_normal_run_of_each_experiment(whole):
     found = {run.name: runs.read_config(run) for run in runs.find_runs(whole[1])}
     seeds = {f"mlp-sigmoid-32-seed{seed}" for seed in (42, 43, 44)}
@@ -200,6 +201,7 @@ def test_all_makes_a_normal_run_of_each_experiment(whole):
         assert (whole[1] / name / "plots" / "curves.png").exists()
 
 
+@pytest.mark.slow
 def test_all_ends_with_the_table_and_leaves_it_as_csv_and_markdown(whole):
     done, folder = whole
     with open(folder / "reproduce.csv", newline="") as file:
@@ -215,6 +217,7 @@ def test_all_ends_with_the_table_and_leaves_it_as_csv_and_markdown(whole):
         assert line.split() == " ".join(row).split()
 
 
+@pytest.mark.slow
 def test_table_holds_what_the_runs_measured(whole):
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = {(row["experiment"], row["figure"]): row for row in csv.DictReader(file)}
@@ -232,6 +235,7 @@ def test_table_holds_what_the_runs_measured(whole):
     assert all("not the original MNIST" in row["remark"] for row in found.values() if "numpy" not in row["experiment"])
 
 
+@pytest.mark.slow
 def test_inference_without_weights_is_skipped_then_done_with_a_run_of_ours(whole):
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = [row for row in csv.reader(file) if row[0].startswith("numpy-inference")]

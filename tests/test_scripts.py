@@ -47,6 +47,7 @@ def test_a_busy_machine_changes_nothing(toy_data_dir, tmp_path):
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow
 def test_verbose_lets_tensorflow_speak(toy_data_dir, tmp_path):
     flags = [*TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path]
     quiet = command("train_rnn.py", *flags)
