@@ -83,6 +83,7 @@ def test_quick_fills_every_column_and_all_forms_learn_what_numpy_does(tmp_path):
     assert (tmp_path / "results.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow
 def test_a_form_whose_framework_is_missing_is_left_out_with_a_word(toy_config, tmp_path):
     forms = [Form("another framework", "jax_scan.py", packages=("no_such_package",))]
     lines, right = benchmark.run(forms, Plan(TURNS, scaling=(), epochs=1, processes=1), toy_config, tmp_path, quiet)

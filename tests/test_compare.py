@@ -232,6 +232,7 @@ def two_runs(tmp_path_factory, toy_data_dir):
                          run_name=f"s{seed}", runs_dir=str(folder), plots=False), Config()).run for seed in (1, 2)]
 
 
+@pytest.mark.slow
 def test_two_runs_are_paired_on_the_same_test_images(two_runs):
     from rnn_mnist.evaluation import evaluate_run
     one, two = (evaluation.predictions == evaluation.labels for evaluation in map(evaluate_run, two_runs))

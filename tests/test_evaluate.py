@@ -151,6 +151,7 @@ def test_a_test_set_of_one_image(a_run, evaluated, tmp_path):
 
 # ---- pictures ----
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", words.LANGUAGES)
 @pytest.mark.parametrize("name", ["20261120-195651_rnn_n_neurons50_" + "learning_rate0.01_" * 6 + "s42", "_$x_{$"])
 def test_pictures_show_the_figures_and_cut_nothing_off(evaluated, tmp_path, drawn, name, lang):
@@ -195,6 +196,7 @@ def test_what_cannot_be_scored_is_refused(a_run, tmp_path):
 
 # ---- the command ----
 
+@pytest.mark.slow
 def test_the_command_prints_text_and_draws(a_run, evaluated):
     done = command(a_run, "--lang", "en")
     assert (done.returncode, done.stderr) == (0, "")

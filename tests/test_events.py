@@ -180,6 +180,7 @@ def test_a_folder_deleted_while_training_does_not_stop_it(rnn):
     assert scalars(rnn) == expected(rnn, with_result=False)
 
 
+@pytest.mark.slow
 def test_the_page_of_tensorboard_shows_both_runs(toy_runs, tmp_path):
     if CHROMIUM is None:
         pytest.skip("needs headless Chromium: apt-get install chromium")

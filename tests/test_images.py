@@ -205,6 +205,7 @@ def test_different_digits_are_not_taken_for_close():
     assert all(close(a, b) == (a is b) for a in arrays for b in arrays)
 
 
+@pytest.mark.slow
 def test_mnists_own_test_images_keep_every_pixel(mnist_dir, tmp_path):
     path = str(tmp_path / "a.png")
     for pixels in data.read_data(mnist_dir)[2]:

@@ -173,6 +173,7 @@ def test_a_run_of_another_instruction_set_can_be_looked_at_here(toy_run, capsys)
     assert evaluate_run(other).values["loss_test"] == pytest.approx(result["loss_test"], rel=1e-5)
 
 
+@pytest.mark.slow
 @x86
 def test_what_is_computed_before_a_session_of_ours_does_not_choose_for_it(toy_run, toy_data_dir, tmp_path):
     """As in a notebook: the first product of a process has oneDNN settle its instruction set."""

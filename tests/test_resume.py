@@ -139,6 +139,7 @@ def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
           f"{finished} runs finished: all the same")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("phase", ["train.load_data", "train.build_graph", "runs.create_run", "runs.say",
                                    "checkpoints.save_start", "session.run_epoch", "session.evaluate",
@@ -204,6 +205,7 @@ def test_two_new_runs_of_one_name(server, tmp_path, toy_data_dir):
     assert "exists" in one_line(ends[1][2])
 
 
+@pytest.mark.slow
 def test_moved_and_copied(train, resume, whole, tmp_path):
     assert train("--epochs", 3).wait()[0] == 0
     (tmp_path / "else where").mkdir()
@@ -288,6 +290,7 @@ def test_a_finished_run_needs_no_data(server, whole, tmp_path, toy_data_dir):
     assert "its data_dir" in one_line(server.run(tmp_path, "train_mlp.py", "--resume", "runs/r", "--epochs", 2)[2])
 
 
+@pytest.mark.slow
 def test_result_json_comes_last(train, resume, whole, tmp_path):
     """A kill at any moment before it leaves an unfinished run; after it nothing is missing."""
     run = tmp_path / "runs/r"
@@ -325,6 +328,7 @@ def test_other_data_is_refused(resume, whole, tmp_path):
     assert "other data" in one_line(resume("--epochs", 6, "--data-dir", other, run=whole).wait()[2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "n"), [("/log.txt", 3), ("/metrics.csv", 2), (".last.json.tmp", 3), ("checkpoint", 2),
                                          (".previous.json.tmp", 2), (".result.json.tmp", 1), ("tfevents", 3)])
 def test_disk_full(train, resume, whole, tmp_path, what, n):
@@ -339,6 +343,7 @@ def test_disk_full(train, resume, whole, tmp_path, what, n):
     assert outcome(run) == outcome(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to mount a small disk")
 def test_a_small_disk(train, resume, tmp_path):
     disk = tmp_path / "runs"

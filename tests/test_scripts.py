@@ -66,6 +66,7 @@ def test_data_mnist_never_falls_back(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "environment", "words"), [
     ("import rnn_mnist.tf1", {"TF_USE_LEGACY_KERAS": "0"}, "unset TF_USE_LEGACY_KERAS"),
     ("import tensorflow, rnn_mnist.tf1", {}, "import rnn_mnist.tf1 first"),

@@ -120,6 +120,7 @@ CHANGES_WEIGHTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("script", "before", "flags"), CHANGES_WEIGHTS,
                          ids=[" ".join(map(str, flags)) for *_, flags in CHANGES_WEIGHTS])
 def test_flag_changes_the_weights_and_is_recorded(train, script, before, flags):
