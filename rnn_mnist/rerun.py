@@ -140,9 +140,15 @@ def _decimals(a, b):
 
 
 def environment_differences(path, other):
-    """Yield what differs between the environments of two runs, as lines; of instruction sets only what one has."""
+    """Yield what differs between the environments of two runs, as lines; of instruction sets only what one has.
+
+    What follows from the setting isa is left out where that differs.
+    """
     environment, environment_2 = map(_environment, (path, other))
+    same_isa = environment.get("isa") == environment_2.get("isa")
     for name in [*environment, *(environment_2.keys() - environment.keys())]:
+        if name in FOLLOWS_FROM_ISA and not same_isa:
+            continue
         value, value_2 = (_one_line(each.get(name, MISSING)) for each in (environment, environment_2))
         if name == "instruction_sets":
             words, words_2 = value.split(), value_2.split()
@@ -158,15 +164,14 @@ def verdict(path, other):
     Of two runs of one kind, agreeing figures excuse nothing; between kinds it is said how far they agree.
     """
     found = list(differences(path, other))
-    same_kind, (config, config_2) = expectation(path, other)[0], (runs.read_config(Path(run)) for run in (path, other))
+    result, result_2 = (runs.read_result(Path(run)) for run in (path, other))
     if not found:
-        result = runs.read_result(Path(path))
         return True, [f"identical : {result['epochs']} epochs, acc_test : {result['acc_test']:.4f}, "
                       f"weights : {result['weights']}"]
-    agreeing = agreements(path, other) if not same_kind and config.epochs == config_2.epochs else []
-    elsewhere = [line for line in environment_differences(path, other) if config.isa == config_2.isa
-                 or not line.startswith(tuple(f"environment {name} :" for name in FOLLOWS_FROM_ISA))]
-    return False, [f"different : {path} | {other}", *found, *agreeing, *(elsewhere or ["environment : the same"])]
+    comparable = result["epochs"] == result_2["epochs"] and not expectation(path, other)[0]
+    agreeing = agreements(path, other) if comparable else []
+    elsewhere = list(environment_differences(path, other)) or ["environment : the same"]
+    return False, [f"different : {path} | {other}", *found, *agreeing, *elsewhere]
 
 
 def _finished(run):

@@ -1,7 +1,6 @@
 """evaluate: figures against scikit-learn and result.json, other data, pictures, language, refusals."""
 
 import json
-import os
 import runpy
 import shutil
 import subprocess
@@ -9,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import idx_bytes, refusal
+from conftest import idx_bytes, refusal, user_environment
 from made_runs import make_run
 from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
@@ -67,9 +66,8 @@ test_folder.__test__ = False
 
 def command(*flags):
     """Run scripts/evaluate.py in a process of its own; return it with its output."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
     return subprocess.run([sys.executable, "scripts/evaluate.py", *map(str, flags)], capture_output=True, text=True,
-                          env={**environment, "LANG": "C.UTF-8"})
+                          env=user_environment(LANG="C.UTF-8"))
 
 
 # ---- figures ----

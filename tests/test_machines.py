@@ -244,7 +244,7 @@ def test_arm_is_a_kind_of_its_own(monkeypatch):
     assert processor.to_look_with("avx2") == ARM
 
 
-def test_a_session_takes_no_gpu(tmp_path):
+def test_a_session_takes_no_gpu():
     """There is none here; so what is seen to is that TensorFlow is told to make none of those it finds a device."""
     assert session.on_cpu(inter_op_parallelism_threads=2).device_count == {"GPU": 0}
     sources = [path.read_text() for path in (ROOT / "rnn_mnist").rglob("*.py")]

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import idx_bytes, refusal
+from conftest import idx_bytes, refusal, user_environment
 
 from rnn_mnist import runs, synthetic
 from rnn_mnist.config import UserError
@@ -22,7 +22,7 @@ SIZES = (784, 20, 10)
 def command(*flags, python=()):
     """Run scripts/reproduce.py in a process of its own; return it with its output."""
     return subprocess.run([sys.executable, *python, "scripts/reproduce.py", *map(str, flags)], capture_output=True,
-                          text=True, env={key: value for key, value in os.environ.items() if key[:3] != "TF_"})
+                          text=True, env=user_environment())
 
 
 @pytest.fixture(autouse=True)
