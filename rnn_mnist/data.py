@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import download, synthetic
 from rnn_mnist.config import UserError
+from rnn_mnist.datasets import download, synthetic
 
 # The four files in the order used everywhere: name in a folder, key in an npz, dimensions, SHA-256 of the original's
 # uncompressed IDX content (the files of Y. LeCun, C. Cortes and C. Burges).

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist.cells import apart, last_state
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
-from rnn_mnist.recurrence import apart, last_state
 from rnn_mnist.tf1 import tf
 
 # TensorFlow 1 used an operation's running number in the graph as its seed; in the tutorial's graph these were the

@@ -13,13 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import checkpoints, events, processor, runs, session
-from rnn_mnist.checkpoints import State
+from rnn_mnist import checkpoint as checkpoints
+from rnn_mnist import processor, session
+from rnn_mnist import run as runs
+from rnn_mnist.checkpoint import State
 from rnn_mnist.config import Config, Stopped, UserError, differences, to_json
+from rnn_mnist.console.log import epoch_line, first_line, last_lines, resume_command
+from rnn_mnist.console.signals import locked, noting_signals
 from rnn_mnist.data import SYNTHETIC, Data, load_data, shuffle_batch
+from rnn_mnist.export import tensorboard as events
 from rnn_mnist.graph import Graph, build_graph, reset_graph
-from rnn_mnist.guard import locked, noting_signals
-from rnn_mnist.lines import epoch_line, first_line, last_lines, resume_command
 from rnn_mnist.session import Diverged, Totals
 from rnn_mnist.tf1 import tf
 
@@ -296,7 +299,7 @@ def _finish(trainer, state):
 def _draw_curves(run):
     """Draw the learning curves; all is trained and scored, so whatever prevents it is only said on stderr."""
     try:
-        from rnn_mnist.curves import draw_curves  # matplotlib takes half a second to import: only when needed
+        from rnn_mnist.plots.curves import draw_curves  # matplotlib takes half a second to import: only when needed
         draw_curves(run)
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__

@@ -11,8 +11,8 @@ whole takes about 5 minutes, --quick 1 to 2.
 import sys
 from pathlib import Path
 
-from rnn_mnist.cli import Parser, run
 from rnn_mnist.config import Config, UserError
+from rnn_mnist.console.command import Parser, run
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--data-dir", metavar="DIR", help="as in training")
     args = parser.parse_args()
     config = Config(data=args.data, data_dir=args.data_dir)
-    from rnn_mnist import benchmark
+    from benchmarking import rounds as benchmark
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)

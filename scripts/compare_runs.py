@@ -11,9 +11,9 @@ import csv
 import json
 import sys
 
-from rnn_mnist.cli import Parser, run
 from rnn_mnist.config import UserError
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
 
 
 def main():
@@ -27,7 +27,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     lang = pick_language(args.lang)
-    from rnn_mnist import comparison
+    from rnn_mnist.analysis import compare as comparison
     summaries = comparison.summarise_all(args.runs)
     groups = comparison.group_over_seeds(summaries)
     paired = _paired(comparison, summaries, lang) if len(summaries) == 2 and not args.csv else None
@@ -41,7 +41,7 @@ def main():
         print(*comparison.report(summaries, groups, lang), sep="\n")
         if paired:
             print("", comparison.tell_paired(paired, lang), sep="\n")
-    from rnn_mnist.comparison_plot import draw_comparison
+    from rnn_mnist.plots.comparison import draw_comparison
     print(text(lang, "written : {path}", path=draw_comparison(summaries, groups, lang)),
           file=sys.stderr if args.csv or args.json else sys.stdout)
 

@@ -10,9 +10,9 @@ The pictures are written to the run's plots/ folder; those of other data to a fo
 import json
 import sys
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.runs import open_run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.run import open_run
 
 
 def main():
@@ -26,7 +26,7 @@ def main():
     args = parser.parse_args()
     lang = pick_language(args.lang)
     open_run(args.run)  # a wrong name should not have to wait for TensorFlow
-    from rnn_mnist.evaluation import draw_evaluation, evaluate_run, report
+    from rnn_mnist.analysis.evaluate import draw_evaluation, evaluate_run, report
     evaluation = evaluate_run(args.run, args.data, args.data_dir)
     if args.json:
         print(json.dumps(evaluation.values, indent=2, ensure_ascii=False))

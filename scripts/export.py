@@ -6,9 +6,9 @@ python scripts/export.py runs/NAME --out ~/digits
 Both files are read back and must give the run's logits before the folder appears; without --out it is RUN/export.
 """
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.runs import open_run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.run import open_run
 
 
 def main():
@@ -20,7 +20,7 @@ def main():
     args = parser.parse_args()
     lang = pick_language(args.lang)
     open_run(args.run)
-    from rnn_mnist.export import SIGNATURE, export_run
+    from rnn_mnist.export.saved_model import SIGNATURE, export_run
     folder, config, finished, difference, bound = export_run(args.run, args.out)
     print(text(lang, "run : {run}{state}", run=args.run, state="" if finished else text(lang, ", not finished")))
     for name in ("saved_model", "weights.npz"):

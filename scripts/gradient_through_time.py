@@ -8,9 +8,9 @@ test images. For each it is said whether the gradient fades or grows on its way 
 The picture is written to the first run's plots/ folder.
 """
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.runs import open_run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.run import open_run
 
 
 def main():
@@ -23,7 +23,7 @@ def main():
     lang = pick_language(args.lang)
     for path in args.runs:
         open_run(path)
-    from rnn_mnist import gradients
+    from rnn_mnist.analysis import gradients
     curves = [gradients.gradient_curve(path, args.data_dir) for path in args.runs]
     print(*gradients.report(curves, lang), sep="\n", flush=True)
     print(text(lang, "written : {path}", path=gradients.draw(curves, lang)))

@@ -12,9 +12,9 @@ network saw of it, into the run's plots/ folder.
 import json
 import sys
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.runs import open_run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.run import open_run
 
 
 def main():
@@ -33,14 +33,14 @@ def main():
         parser.error("give either pictures or --test-index N")
     lang = pick_language(args.lang)
     open_run(args.run)
-    from rnn_mnist import prediction
+    from rnn_mnist.analysis import predict as prediction
     seen, complaints = prediction.read_pictures(args.images)
     for complaint in complaints:
         print(f"error: {complaint}", file=sys.stderr)
     if complaints and not seen:
         return 2
-    from rnn_mnist.evaluation import load_test  # these import TensorFlow, which takes seconds
-    from rnn_mnist.trained import open_trained
+    from rnn_mnist.analysis.evaluate import load_test  # these import TensorFlow, which takes seconds
+    from rnn_mnist.analysis.trained import open_trained
     with open_trained(args.run) as trained:
         if args.test_index is not None:
             test = load_test(trained.run, trained.config, data_dir=args.data_dir)[0]

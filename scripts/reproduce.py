@@ -11,9 +11,9 @@ numpy-inference classifies with the weights of a file (pickle or npz) or of a ru
 
 import os
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.published import EXPERIMENTS, chosen
-from rnn_mnist.words import add_lang_flag, pick_language, table, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, table, text
+from rnn_mnist.tutorials.published import EXPERIMENTS, chosen
 
 
 def main():
@@ -36,7 +36,7 @@ def main():
     names = chosen(args.names)
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from rnn_mnist.reproduce import reproduce, terminal_table
+    from rnn_mnist.tutorials.reproduce import reproduce, terminal_table
     lang = pick_language(args.lang)
     folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights,
                              lang=lang, data=args.data, data_dir=args.data_dir, offline=args.offline)

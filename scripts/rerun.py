@@ -11,7 +11,7 @@ environments. Where this processor lacks the run's instruction set, the best tha
 identical, 1 different, 2 not to be compared.
 """
 
-from rnn_mnist.cli import Parser, run
+from rnn_mnist.console.command import Parser, run
 
 
 def main():
@@ -24,7 +24,7 @@ def main():
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")
-    from rnn_mnist.rerun import expectation, rerun, verdict
+    from rnn_mnist.analysis.rerun import expectation, rerun, verdict
     print(expectation(*(args.compare_only or [args.run]))[1], flush=True)
     pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir))
     same, lines = verdict(*pair)

@@ -5,8 +5,8 @@ python scripts/show_data.py --image 4
 python scripts/show_data.py --data synthetic --out runs/data-synthetic
 """
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
 
 
 def main():
@@ -20,7 +20,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     lang = pick_language(args.lang)
-    from rnn_mnist.data_view import show_data
+    from rnn_mnist.analysis.show_data import show_data
     lines, paths = show_data(args.image, args.out, lang, data=args.data, data_dir=args.data_dir, offline=args.offline)
     print(*lines, *(text(lang, "written : {path}", path=path) for path in paths), sep="\n")
 

@@ -5,7 +5,7 @@ python scripts/train_mlp.py --hidden-sizes 100 50 --optimizer sgd --learning-rat
 python scripts/train_mlp.py --resume runs/NAME --epochs 10
 """
 
-from rnn_mnist.cli import run, train_command
+from rnn_mnist.console.command import run, train_command
 
 
 def main():

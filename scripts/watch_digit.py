@@ -7,9 +7,9 @@ The output layer is put on every state instead of the last one only. The last co
 set that is read right after as many rows. The picture is written to the run's plots/ folder.
 """
 
-from rnn_mnist.cli import Parser, run
-from rnn_mnist.runs import open_run
-from rnn_mnist.words import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.run import open_run
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
         parser.error("give either a picture or --test-index N")
     lang = pick_language(args.lang)
     open_run(args.run)
-    from rnn_mnist import watching
+    from rnn_mnist.analysis import watch as watching
     watched = watching.watch(args.run, args.image, args.test_index, args.data_dir)
     print(*watching.report(watched, lang), sep="\n", flush=True)
     print(text(lang, "written : {path}", path=watching.draw(watched, lang)))

@@ -1,29 +1,14 @@
-"""Folders of data for the tests, and a fence: no test touches the user's caches or the network.
+"""Folders of data for the tests, and a fence: no test touches the user's caches or the network."""
 
-RNN_MNIST_TEST_ISA names the instruction set that the tests of this process compute with, instead of the default; the
-tests marked `machine` are those for which it matters. A process can use one only.
-"""
-
-import dataclasses
 import gzip
-import io
 import os
-import struct
 
 import hypothesis
-import numpy as np
 import pytest
+from helpers import SMALL, idx_bytes
 
-from rnn_mnist import processor
-from rnn_mnist.config import DEFAULT_ISA, Config, UserError
-
-ISA = processor.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or DEFAULT_ISA)
-for item in dataclasses.fields(Config):  # before anything makes a Config
-    if item.name == "isa":
-        item.default = ISA
-Config.__init__.__defaults__ = tuple(item.default for item in dataclasses.fields(Config))
-
-from rnn_mnist import data, synthetic  # noqa: E402
+from rnn_mnist import data
+from rnn_mnist.datasets import synthetic
 
 # The same examples on every machine, however slow or busy it is.
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,
@@ -31,10 +16,6 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,
 hypothesis.settings.load_profile("tests")
 
 REAL_MNIST = os.environ.get("RNN_MNIST_DATA")
-KEYS = ("x_train", "y_train", "x_test", "y_test")
-RNG = np.random.RandomState(3)
-SMALL = {"train-images-idx3-ubyte": RNG.randint(256, size=(30, 28, 28)), "train-labels-idx1-ubyte": np.arange(30) % 10,
-         "t10k-images-idx3-ubyte": RNG.randint(256, size=(20, 28, 28)), "t10k-labels-idx1-ubyte": np.arange(20) % 10}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -78,30 +59,3 @@ def mnist_dir():
     if [data.idx_digest(array) for array in data.read_data(REAL_MNIST)] != [part[3] for part in data.PARTS]:
         pytest.skip(f"RNN_MNIST_DATA={REAL_MNIST} is not the original MNIST")
     return REAL_MNIST
-
-
-def user_environment(**more):
-    """Return the environment for a command as a user types it: without what importing rnn_mnist.tf1 here has set."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "ONEDNN_"))} | more
-
-
-def idx_bytes(array):
-    """Return an array's IDX file: magic number, sizes, bytes."""
-    array = np.asarray(array, np.uint8)
-    return struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
-
-
-def npz_bytes(save=np.savez_compressed, **changed):
-    """Return an npz of the arrays in SMALL, some changed, or left out if None."""
-    stream = io.BytesIO()
-    arrays = {key: np.asarray(array, np.uint8) for key, array in zip(KEYS, SMALL.values(), strict=True)} | changed
-    save(stream, **{key: array for key, array in arrays.items() if array is not None})
-    return stream.getvalue()
-
-
-def refusal(call, *args):
-    """Return the message of the UserError that a call must raise: one line."""
-    with pytest.raises(UserError) as caught:
-        call(*args)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)

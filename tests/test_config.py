@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from conftest import refusal
+from helpers import refusal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_mnist import cli
 from rnn_mnist.config import Config, UserError, from_json, to_json, with_settings
-from rnn_mnist.experiments import PRESETS
+from rnn_mnist.console import command as cli
+from rnn_mnist.tutorials.presets import PRESETS
 
 TRAIN_RNN = [sys.executable, "scripts/train_rnn.py"]
 

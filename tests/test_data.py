@@ -5,10 +5,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import KEYS, SMALL, idx_bytes, npz_bytes, refusal
+from helpers import KEYS, SMALL, idx_bytes, npz_bytes, refusal
 
-from rnn_mnist import data, synthetic
+from rnn_mnist import data
 from rnn_mnist.config import Config
+from rnn_mnist.datasets import synthetic
 
 
 def toy(**given):

@@ -7,12 +7,15 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import refusal
+from helpers import refusal
 from reference import rnn_forward
 
-from rnn_mnist import cli, data, download, runs, session
+from rnn_mnist import data, session
+from rnn_mnist import run as runs
+from rnn_mnist.analysis.trained import open_trained
 from rnn_mnist.config import Config
-from rnn_mnist.trained import open_trained
+from rnn_mnist.console import command as cli
+from rnn_mnist.datasets import download
 
 TOY = ["--epochs", "2", "--batch-size", "50", "--n-valid", "100", "--no-plots"]
 RNN = ["--n-neurons", "12"]

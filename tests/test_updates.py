@@ -8,9 +8,9 @@ from reference import softmax
 
 from rnn_mnist import session
 from rnn_mnist.config import Config, with_settings
-from rnn_mnist.experiments import PRESETS
 from rnn_mnist.graph import build_graph, reset_graph
 from rnn_mnist.train import resume, train
+from rnn_mnist.tutorials.presets import PRESETS
 
 RNG = np.random.RandomState(2)
 IMAGES = (RNG.rand(40, 28, 28) * 256 * (RNG.rand(40, 28, 28) < .3)).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Out of the project: what other programs read."""

@@ -1,0 +1,1 @@
+"""What the tutorials published, and ours beside it."""

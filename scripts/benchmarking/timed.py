@@ -1,0 +1,33 @@
+"""Run a Python script in a process of its own; then print a JSON line: its seconds and its peak memory in MB.
+
+python scripts/benchmarking/timed.py SCRIPT.py ARGUMENTS
+
+Linux counts the memory of the process that starts another one into that one's peak, so a small one has to start it.
+"""
+
+import json
+import subprocess
+import sys
+import time
+
+
+def main(command):
+    """Run the command, print the figures and return its exit code."""
+    started = time.perf_counter()
+    code = subprocess.run([sys.executable, *command]).returncode
+    print(json.dumps([time.perf_counter() - started, children_memory()]), flush=True)
+    return code
+
+
+def children_memory():
+    """Return the largest resident size of the processes that this one has run, in MB; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    size = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return size / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

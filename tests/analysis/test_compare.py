@@ -1,0 +1,282 @@
+"""compare_runs: the table, groups over seeds, CSV and JSON, damaged and unfinished runs, the paired test of two."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import idx_bytes, refusal
+from made_runs import make_run
+from matplotlib.text import Text
+from scipy.stats import binomtest
+
+from rnn_mnist import run as runs
+from rnn_mnist.analysis import compare as comparison
+from rnn_mnist.analysis import metrics as scores
+from rnn_mnist.config import Config
+from rnn_mnist.console import languages as words
+from rnn_mnist.plots import style as plots
+from rnn_mnist.plots.comparison import draw_comparison
+
+SYNTHETIC = "synthetic digits, not MNIST"
+
+
+def compare(*flags, cwd=None):
+    """Run scripts/compare_runs.py in a process of its own; return it with its output."""
+    return subprocess.run([sys.executable, os.path.abspath("scripts/compare_runs.py"), *map(str, flags)], cwd=cwd,
+                          capture_output=True, text=True, env={**os.environ, "LANG": "C.UTF-8"})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with seven runs: three seeds of one config, others, one unfinished."""
+    for seed, last, n_correct in ((42, .95, 9500), (43, .93, 9300), (44, .94, 9480)):
+        make_run(tmp_path, f"a{seed}", (.9, last), seed=seed, n_correct=n_correct)
+    make_run(tmp_path / "sweep", "wide", (.9, .99, .96), n_neurons=300, n_correct=9600)
+    make_run(tmp_path, "drawn", (.99, .995), kind=SYNTHETIC, n_correct=9990)
+    make_run(tmp_path, "going", (.92,), finished=False, epochs=10)
+    make_run(tmp_path, "net", (None, None), model="mlp", hidden_sizes=(128, 84), n_valid=0, n_correct=9700)
+    return tmp_path
+
+
+def names(lines):
+    """Return the first word of each line."""
+    return [line.split()[0] for line in lines]
+
+
+def test_the_table_as_a_user_sees_it(folder):
+    done = compare(folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    runs_table, seeds_table = done.stdout.split("\n\n")
+    lines = runs_table.splitlines()
+    # Within the original MNIST by validation, runs without validation last; other data never in between.
+    assert names(lines[1:]) == ["wide", "a42", "a44", "a43", "going", "net", "drawn"]
+    low, high = scores.wilson(9600, 10_000)
+    assert lines[1].split()[1:] == ["rnn", "n_neurons=300", "original", "MNIST", "3", "0.9900", "(epoch", "1)",
+                                    "0.9600", "0.9600", f"({low:.4f}-{high:.4f})", "4.5", "0123456789ab"]
+    assert "1/10" in lines[5] and "not finished" in lines[5]
+    assert "SYNTHETIC DIGITS, NOT MNIST" in lines[7] and "SYNTHETIC" not in "".join(lines[:7])
+    row = seeds_table.splitlines()[1]
+    mean, sd = statistics.mean([.95, .93, .948]), statistics.stdev([.95, .93, .948])
+    assert "42 43 44" in row and row.endswith(f"{mean:.4f} ± {sd:.4f}")
+    assert seeds_table.splitlines()[2] == f"written : {folder / 'comparison.png'}"
+    assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_default_is_the_folder_runs_and_a_run_may_be_named_twice(folder):
+    shutil.move(folder / "a42", folder / "runs" / "a42")
+    once = compare("--csv", cwd=folder).stdout
+    assert once.count("\n") == 2 and "a42" in once
+    assert compare("--csv", "runs/a42", "runs", cwd=folder).stdout == once
+
+
+def test_csv_reads_back_exactly(folder):
+    done = compare("--csv", folder)
+    assert done.stderr == f"written : {folder / 'comparison.png'}\n"
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert len(rows) == 7
+    low, high = scores.wilson(9300, 10_000)
+    row = rows["a43"]
+    assert [float(row[name]) for name in ("acc_valid", "acc_test", "acc_test_low", "acc_test_high", "seconds")] == [
+        .93, .93, low, high, 3]
+    assert (row["settings"], row["data"], row["finished"]) == ("seed=43", "original MNIST", "True")
+    assert (rows["going"]["finished"], rows["going"]["acc_test"]) == ("False", "")
+    assert rows["drawn"]["data"] == SYNTHETIC
+
+
+def test_json_holds_the_runs_and_the_groups(folder):
+    found = json.loads(compare("--json", folder).stdout)
+    assert len(found["runs"]) == 7 and found["paired_test"] is None
+    group, = found["groups"]
+    assert (group["seeds"], group["settings"]) == ([42, 43, 44], {})
+    assert group["acc_test_mean"] == pytest.approx(statistics.mean([.95, .93, .948]))
+    assert group["acc_test_sd"] == pytest.approx(statistics.stdev([.95, .93, .948]))
+
+
+def test_korean_table_is_aligned(folder):
+    summaries = comparison.summarise_all([folder])
+    lines = list(comparison.report(summaries, [], "ko"))
+    assert lines[0].startswith("실행") and "※ 합성 숫자, MNIST 아님" in lines[-1] and "끝나지 않음" in lines[5]
+    assert len({words._width(line[:line.index("원본 MNIST")]) for line in lines[1:-1]}) == 1
+
+
+@pytest.mark.parametrize("file, content", [
+    ("config.json", "{}"), ("config.json", "[" * 5000), ("metrics.csv", "epoch\n"), ("result.json", "{"),
+    ("environment.json", "{}"), ("environment.json", '{"data": 3, "data_digest": "x"}'), ("result.json", "nonsense")])
+def test_a_damaged_run_is_left_out_with_one_line_and_the_others_are_shown(folder, capsys, file, content):
+    (folder / "a42" / file).write_text(content)
+    found = comparison.summarise_all([folder])
+    assert len(found) == 6 and "a42" not in {summary["name"] for summary in found}
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("left out: ") and file in err
+
+
+def test_figures_that_cannot_be_are_damage(folder, capsys):
+    make_run(folder, "b", (1.5,))
+    make_run(folder, "c", n_correct=10_001)
+    run = make_run(folder, "d")
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"n_neurons": 150', '"n_neurons": 151'))
+    assert {"b", "c", "d"}.isdisjoint(summary["name"] for summary in comparison.summarise_all([folder]))
+    assert capsys.readouterr().err.count("left out: ") == 3
+
+
+def test_nothing_to_compare_is_said_in_one_line(tmp_path):
+    assert "no run" in refusal(comparison.summarise_all, [tmp_path])
+    done = compare(tmp_path / "nowhere")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert compare("--csv", "--json").returncode == 2
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_no_group(tmp_path):
+    make_run(tmp_path, "a", seed=1)
+    make_run(tmp_path, "b", seed=2, n_neurons=100)              # another network
+    make_run(tmp_path, "c", seed=3, kind=SYNTHETIC)             # other data
+    make_run(tmp_path, "d", seed=4, finished=False)             # no score yet
+    make_run(tmp_path, "e", seed=1)                             # the same again: no spread to be had
+    assert comparison.group_over_seeds(comparison.summarise_all([tmp_path])) == []
+
+
+def test_patience_ranks_by_the_epoch_that_was_scored_and_seeds_may_stop_at_different_epochs(tmp_path):
+    make_run(tmp_path, "best", (.97, .90), patience=1, epochs=9)
+    make_run(tmp_path, "longer", (.94, .98, .91), patience=1, epochs=9, seed=7)
+    make_run(tmp_path, "last", (.99, .95))
+    found = comparison.summarise_all([tmp_path])
+    assert [summary["name"] for summary in found] == ["longer", "best", "last"]
+    group, = comparison.group_over_seeds(found)
+    assert group["seeds"] == [7, 42]
+    draw_comparison(found, [group])
+
+
+def test_two_other_data_sets_are_told_apart_and_common_settings_are_said_once(tmp_path):
+    make_run(tmp_path, "a", kind="not the original MNIST", weights="aaaa" * 16, n_neurons=20)
+    make_run(tmp_path, "b", kind="not the original MNIST", weights="bbbb" * 16, n_neurons=20, dropout=0.5)
+    first, _, *rows = comparison.report(comparison.summarise_all([tmp_path]), [], "en")
+    assert first == "all runs : n_neurons=20"
+    assert "NOT THE ORIGINAL MNIST [aaaano]" in rows[0] and "NOT THE ORIGINAL MNIST [bbbbno]" in rows[1]
+    assert "dropout=0.5" in rows[1] and "n_neurons" not in rows[0] + rows[1]
+
+
+def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
+    for part in "xy":
+        make_run(tmp_path / part, "same")
+    lines = list(comparison.report(comparison.summarise_all([tmp_path]), [], "en"))
+    assert names(lines[1:]) == [str(tmp_path / part / "same") for part in "xy"]
+
+
+# ---- the picture ----
+
+def figure_of(monkeypatch, summaries, lang="en"):
+    """Return the figure that draw_comparison saves."""
+    figures = []
+    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
+    draw_comparison(summaries, comparison.group_over_seeds(summaries), lang)
+    return figures[0]
+
+
+def test_curves_show_each_run_once_and_seeds_as_mean_and_range(folder, monkeypatch):
+    figure = figure_of(monkeypatch, comparison.summarise_all([folder]))
+    accuracy, loss = figure.axes
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in accuracy.lines}
+    assert drawn["rnn (mean and range of 3 seeds)"] == pytest.approx([.9, .94])
+    assert drawn[f"drawn ({SYNTHETIC.upper()})"] == [.99, .995] and drawn["going (not finished)"] == [.92]
+    assert drawn["wide"] == [.9, .99, .96] and len(drawn) == 4
+    assert figure.get_suptitle() == "validation of 6 runs, 1 without validation left out"
+    band = accuracy.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == pytest.approx(.9) and band[:, 1].max() == pytest.approx(.95)
+    assert len(loss.lines) == 4
+
+
+def test_runs_with_the_same_curves_are_one_line_and_one_run_is_no_runs(tmp_path, monkeypatch):
+    make_run(tmp_path, "a")
+    assert figure_of(monkeypatch, comparison.summarise_all([tmp_path])).get_suptitle() == "validation of 1 run"
+    for name in "bc":
+        make_run(tmp_path, name)
+    make_run(tmp_path, "other", kind=SYNTHETIC)
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
+    assert [line.get_label() for line in figure.axes[0].lines] == ["a (3 identical)", f"other ({SYNTHETIC.upper()})"]
+    assert figure.get_suptitle() == "validation of 4 runs"
+
+
+@pytest.mark.parametrize("lang", words.LANGUAGES)
+@pytest.mark.parametrize("n, name", [(1, "a"), (30, "x"), (16, "20261120_n_neurons50_" + "M" * 150)])
+def test_many_runs_and_long_names_stay_inside_and_apart(tmp_path, monkeypatch, lang, n, name):
+    for i in range(n):
+        make_run(tmp_path, f"{name}{i:02d}", (.9 + i / 1000, .95), n_neurons=10 + i, kind=SYNTHETIC)
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]), lang)
+    outside = figure.get_tightbbox()
+    assert outside.x0 >= 0 and outside.y0 >= 0 and all(outside.max <= figure.get_size_inches())
+    assert len(figure.axes[0].lines) == min(n, 14)
+    styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
+    assert len(styles) == min(n, 14)
+    said = " ".join(text.get_text() for text in figure.findobj(Text))
+    assert ("14" in said) == (n > 14)
+
+
+def test_a_run_without_an_epoch_is_in_the_table_and_not_in_the_picture(tmp_path):
+    make_run(tmp_path, "a", (), finished=False, epochs=3)
+    done = compare(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0/3" in done.stdout
+
+
+# ---- the paired test ----
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory, toy_data_dir):
+    """Return two small trained networks."""
+    from rnn_mnist.train import train
+    folder = tmp_path_factory.mktemp("two")
+    return [train(Config(epochs=2, batch_size=50, n_valid=100, n_neurons=10, seed=seed, data_dir=toy_data_dir,
+                         run_name=f"s{seed}", runs_dir=str(folder), plots=False), Config()).run for seed in (1, 2)]
+
+
+@pytest.mark.slow
+def test_two_runs_are_paired_on_the_same_test_images(two_runs):
+    from rnn_mnist.analysis.evaluate import evaluate_run
+    one, two = (evaluation.predictions == evaluation.labels for evaluation in map(evaluate_run, two_runs))
+    b, c = np.sum(one & ~two), np.sum(two & ~one)
+    assert b + c > 0
+    done = compare("--json", *two_runs)
+    assert done.returncode == 0
+    found = json.loads(done.stdout)["paired_test"]
+    counts = dict(zip((found["first"], found["second"]), (found["only_first_right"], found["only_second_right"]),
+                      strict=True))
+    assert counts == {"s1": b, "s2": c}
+    assert found["both_right"] + found["both_wrong"] + b + c == found["n_test"] == 200
+    assert found["p_value"] == pytest.approx(binomtest(int(b), int(b + c)).pvalue)
+    assert not found["same_answers"]
+    line = comparison.tell_paired(found, "en")
+    assert line.endswith("more than chance" if found["p_value"] < .05 else "may be chance")
+
+
+def test_two_runs_with_the_same_answers_are_said_to_have_them(two_runs, tmp_path):
+    twin = shutil.copytree(two_runs[0], tmp_path / "twin")
+    test = comparison.paired_test(*comparison.summarise_all([two_runs[0], twin]))
+    line = comparison.tell_paired(test, "en")
+    assert "the same answers on every image" in line and "chance" not in line
+
+
+def test_runs_on_different_data_are_not_paired(two_runs, tmp_path):
+    other = make_run(tmp_path, "other")
+    first, second = comparison.summarise_all([two_runs[0], other])
+    assert "different data" in refusal(comparison.paired_test, first, second)
+    done = compare(two_runs[0], other)
+    assert done.returncode == 0 and "McNemar" not in done.stdout
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("no paired test: ")
+
+
+def test_runs_whose_data_has_changed_since_are_not_paired(two_runs, toy_data_dir, tmp_path):
+    data = shutil.copytree(toy_data_dir, tmp_path / "data")
+    (data / "t10k-images.idx3-ubyte").write_bytes(idx_bytes(np.zeros([200, 28, 28])))
+    copies = [shutil.copytree(run, tmp_path / run.name) for run in two_runs]
+    for run in copies:
+        text = (run / "config.json").read_text()
+        runs.write_whole(run / "config.json", text.replace(json.dumps(toy_data_dir), json.dumps(str(data))))
+    summaries = comparison.summarise_all(copies)
+    assert "no longer" in refusal(comparison.paired_test, *summaries)

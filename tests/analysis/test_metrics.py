@@ -1,0 +1,81 @@
+"""Statistics of a classifier against scikit-learn, SciPy and published values."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+from rnn_mnist.analysis import metrics as scores
+
+RNG = np.random.RandomState(5)
+LABELS = RNG.randint(10, size=3000)
+LOGITS = (RNG.normal(size=(3000, 10)) * 2 + 3 * np.eye(10)[LABELS]).astype(np.float32)
+PREDICTIONS = LOGITS.argmax(axis=1)
+
+
+def test_confusion_and_class_scores_equal_scikit_learns():
+    matrix = scores.confusion(LABELS, PREDICTIONS)
+    assert np.array_equal(matrix, confusion_matrix(LABELS, PREDICTIONS))
+    for found, expected in zip(scores.class_scores(matrix), precision_recall_fscore_support(LABELS, PREDICTIONS),
+                               strict=True):
+        assert found == pytest.approx(expected, abs=1e-15)
+
+
+def test_a_digit_that_never_occurs_and_one_that_is_never_predicted_score_0():
+    labels, predictions = np.array([0, 0, 1, 1, 3]), np.array([0, 2, 1, 1, 1])
+    found = scores.class_scores(scores.confusion(labels, predictions))
+    expected = precision_recall_fscore_support(labels, predictions, labels=range(10), zero_division=0)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-15)
+
+
+def test_log_softmax_gives_scikit_learns_loss_and_survives_large_logits():
+    log_p = scores.log_softmax(LOGITS)
+    assert np.exp(log_p).sum(axis=1) == pytest.approx(1, abs=1e-12)
+    assert -log_p[np.arange(3000), LABELS].mean() == pytest.approx(log_loss(LABELS, np.exp(log_p)), abs=1e-12)
+    assert scores.log_softmax(np.array([[1e30, 0, -1e30]], np.float32)).tolist()[0][0] == 0
+
+
+# Newcombe 1998, Statistics in Medicine 17, table I, method 3.
+@pytest.mark.parametrize("n_correct, n, interval", [
+    (81, 263, (.2553, .3662)), (15, 148, (.0624, .1605)), (0, 20, (0, .1611)), (1, 29, (.0061, .1718))])
+def test_wilson_interval_has_the_published_values(n_correct, n, interval):
+    assert scores.wilson(n_correct, n) == pytest.approx(interval, abs=.00005)
+
+
+@pytest.mark.parametrize("n_correct, n", [(9659, 10_000), (1, 1), (0, 1), (7, 7), (500, 1000)])
+def test_wilson_interval_equals_scipys(n_correct, n):
+    expected = binomtest(n_correct, n).proportion_ci(method="wilson")
+    assert scores.wilson(n_correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_reliability_equals_scikit_learns():
+    probabilities = np.exp(scores.log_softmax(LOGITS))
+    confidence, correct = probabilities.max(axis=1), PREDICTIONS == LABELS
+    bins = scores.reliability(confidence, correct)
+    accuracy, mean_confidence = calibration_curve(correct, confidence, n_bins=scores.N_BINS)
+    filled = bins.n_images > 0
+    assert bins.n_images.sum() == 3000 and not filled.all()
+    assert bins.accuracy[filled] == pytest.approx(accuracy, abs=1e-12)
+    assert bins.confidence[filled] == pytest.approx(mean_confidence, abs=1e-12)
+    assert np.isnan(bins.accuracy[~filled]).all()
+
+
+def test_calibration_error_by_hand():
+    # Ten images at 0.95 of which eight are right, ten at 0.55 of which five are: (0.15 + 0.05) / 2.
+    confidence, correct = np.repeat([.95, .55], 10), np.array([1] * 8 + [0] * 2 + [1, 0] * 5, bool)
+    assert scores.calibration_error(scores.reliability(confidence, correct)) == pytest.approx(.1)
+    assert scores.calibration_error(scores.reliability(np.ones(4), np.ones(4, bool))) == 0
+
+
+@pytest.mark.parametrize("only_first, only_second", [(0, 0), (1, 0), (1, 9), (9, 1), (5, 5), (121, 59), (3100, 2900)])
+def test_mcnemar_equals_scipys_binomial_test(only_first, only_second):
+    n = only_first + only_second
+    expected = binomtest(only_first, n).pvalue if n else 1
+    assert scores.mcnemar(only_first, only_second) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_by_hand_and_where_floats_would_overflow():
+    assert scores.mcnemar(1, 9) == 22 / 1024
+    assert scores.mcnemar(10_000, 0) == 0

@@ -1,0 +1,365 @@
+"""A run survives kills, signals, full disks and divergence, and comes out the same; as real processes."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from fork_server import ROOT, ForkServer
+
+from rnn_mnist import checkpoint as checkpoints
+from rnn_mnist import run as runs
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+FLAGS = ["--epochs", 5, "--batch-size", 50, "--n-valid", 100, "--dropout", 0.2, "--no-plots", "--offline"]
+MODELS = {"rnn": ["train_rnn.py", "--n-neurons", 8, *FLAGS], "mlp": ["train_mlp.py", "--hidden-sizes", 8, *FLAGS]}
+SEED = int(os.environ.get("RNN_MNIST_KILL_SEED") or 1)
+N_KILLS = 20
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Return a running ForkServer."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def model():
+    """Return which of MODELS is trained: mlp, the faster one, but where a test says otherwise."""
+    return "mlp"
+
+
+@pytest.fixture(scope="module")
+def wholes():
+    """Return {model: path of its run}."""
+    return {}
+
+
+@pytest.fixture
+def whole(server, model, wholes, tmp_path_factory, toy_data_dir):
+    """Return the path of a run of 5 epochs that nothing disturbed."""
+    if model not in wholes:
+        folder = tmp_path_factory.mktemp("whole")
+        code, _, err = server.run(folder, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r")
+        assert (code, err) == (0, "")
+        wholes[model] = folder / "runs" / "r"
+    return wholes[model]
+
+
+@pytest.fixture
+def train(server, model, tmp_path, toy_data_dir):
+    """Return a function that starts a training of runs/r by flags and returns the running Child."""
+    def call(*flags, **how):
+        return server.start(tmp_path, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r", *flags, **how)
+    return call
+
+
+@pytest.fixture
+def resume(server, model, tmp_path):
+    """Return a function that starts to resume runs/r, or another run, by flags and returns the running Child."""
+    def call(*flags, run="runs/r", **how):
+        return server.start(tmp_path, MODELS[model][0], "--resume", run, *flags, **how)
+    return call
+
+
+def outcome(run):
+    """Return what must be the same however a run came about: metrics without times, the result without times."""
+    rows = [{name: value for name, value in row.items() if name not in runs.TIMES} for row in runs.read_metrics(run)]
+    result = {name: value for name, value in runs.read_result(run).items() if name != "seconds"}
+    log = [line.split(" seconds :")[0].split(" run :")[0] for line in (run / "log.txt").read_text().splitlines()[:-1]]
+    return rows, result, log
+
+
+def snapshot(folder):
+    """Return {path: content} of all files of a folder but its lock."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and path.name != ".lock"}
+
+
+def one_line(err):
+    """Return the line that is all of stderr."""
+    assert err.endswith("\n") and err.count("\n") == 1, err
+    return err
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_three_epochs_and_two_more_are_five(train, resume, whole, tmp_path):
+    assert train("--epochs", 3).wait()[0] == 0
+    code, out, err = resume("--epochs", 5).wait()
+    assert (code, err) == (0, "")
+    assert outcome(tmp_path / "runs/r") == outcome(whole)
+    assert [line[:11] for line in out.splitlines()[:2]] == ["epoch : 003", "epoch : 004"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["rnn"])
+def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
+    """SIGKILL at random moments, half of them in the middle of writing files; a finished run is begun again."""
+    print(f"RNN_MNIST_KILL_SEED={SEED}")
+    rnd, run = random.Random(SEED), tmp_path / "runs/r"
+    kills = finished = mid_epoch = mid_write = 0
+    started = time.monotonic()
+    assert train("--checkpoint-steps", 2).wait()[0] == 0
+    life = time.monotonic() - started
+    shutil.rmtree(run)
+    while kills < N_KILLS or not finished:
+        begin = resume if (run / "checkpoints/last.json").exists() else train
+        if begin is train:
+            shutil.rmtree(run, ignore_errors=True)
+        if kills >= N_KILLS:
+            code = begin().wait()[0]
+        elif kills % 2:
+            code = begin("--checkpoint-steps", 2, die_at=rnd.randrange(250)).wait()[0]
+        else:
+            child = begin("--checkpoint-steps", 2)
+            time.sleep(rnd.uniform(0, life))
+            child.kill()
+            code = child.wait()[0]
+        assert code in (0, -signal.SIGKILL)
+        if code == 0:
+            finished += 1
+            assert outcome(run) == outcome(whole)
+            shutil.rmtree(run)
+            continue
+        kills += 1
+        if (run / "checkpoints/last.json").exists():
+            state = checkpoints.find_state(run)
+            mid_epoch += state.totals[0] > 0
+            named = {name for name, _ in state.files + state.best_files}
+            mid_write += any((path.name not in named and path.suffix != ".json") or path.name.startswith(".")
+                             for path in (run / "checkpoints").iterdir())
+    print(f"{kills} kills ({mid_epoch} within an epoch, {mid_write} with files half written or not yet removed), "
+          f"{finished} runs finished: all the same")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("phase", ["train.load_data", "train.build_graph", "runs.create_run", "runs.say",
+                                   "checkpoints.save_start", "session.run_epoch", "session.evaluate",
+                                   "checkpoints.save_checkpoint", "session.save", "runs.write_result"])
+def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(train, resume, whole, tmp_path, phase, number):
+    code, _, err = train(signal_at=[f"rnn_mnist.{phase}", 1, [number]]).wait()
+    assert code == 128 + number
+    assert "interrupted" in one_line(err)
+    run = tmp_path / "runs/r"
+    if not run.exists():
+        assert phase in ("train.load_data", "train.build_graph", "runs.create_run")
+        return
+    assert resume().wait()[0] == 0
+    assert outcome(run) == outcome(whole)
+
+
+def test_a_second_signal_leaves_at_once(train, resume, whole, tmp_path):
+    numbers = [signal.SIGINT, signal.SIGINT]
+    code, out, _ = train(signal_at=["rnn_mnist.session.evaluate", 2, numbers]).wait()
+    assert code == 130 and out.count("epoch :") == 1
+    assert resume().wait()[0] == 0
+    assert outcome(tmp_path / "runs/r") == outcome(whole)
+
+
+def test_a_signal_while_python_starts(tmp_path, toy_data_dir):
+    child = subprocess.Popen([sys.executable, ROOT / "scripts/train_rnn.py", "--data-dir", toy_data_dir],
+                             cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.5)  # within the import of TensorFlow, on most machines
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate()
+    assert child.returncode in (143, -signal.SIGTERM) and b"Traceback" not in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_never_began_says_so(train, resume, tmp_path):
+    assert train(die_at=0).wait()[0] == -signal.SIGKILL
+    assert "no run directory" in one_line(resume().wait()[2])
+    (tmp_path / "runs/r/checkpoints").mkdir(parents=True)
+    (tmp_path / "runs/r/config.json").write_text("{}")
+    assert "metrics.csv is missing" in one_line(resume().wait()[2])
+
+
+def test_two_trainings_into_one_run(train, resume, tmp_path):
+    first = train("--epochs", 50, "--checkpoint-steps", 1, pause=0.05)
+    while not (tmp_path / "runs/r/checkpoints/last.json").exists():
+        time.sleep(0.01)
+    assert "another process is training into it" in one_line(resume().wait()[2])
+    assert "exists" in one_line(train().wait()[2])
+    first.kill()
+    assert first.wait()[0] == -signal.SIGKILL
+    second = resume(signal_at=["rnn_mnist.session.run_epoch", 1, [signal.SIGTERM]])  # the lock died with its owner
+    assert second.wait()[0] == 143
+
+
+def test_two_new_runs_of_one_name(server, tmp_path, toy_data_dir):
+    children = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        children.append(server.start(tmp_path / name, *MODELS["mlp"], "--epochs", 1, "--data-dir", toy_data_dir,
+                                     "--runs-dir", tmp_path / "runs", "--run-name", "r"))
+    ends = sorted(child.wait() for child in children)
+    assert [code for code, _, _ in ends] == [0, 2]
+    assert "exists" in one_line(ends[1][2])
+
+
+@pytest.mark.slow
+def test_moved_and_copied(train, resume, whole, tmp_path):
+    assert train("--epochs", 3).wait()[0] == 0
+    (tmp_path / "else where").mkdir()
+    (tmp_path / "runs/r").rename(tmp_path / "else where/moved")
+    shutil.copytree(tmp_path / "else where/moved", tmp_path / "copy")
+    for place in ("else where/moved", "copy"):
+        assert resume("--epochs", 5, run=place).wait()[0] == 0
+        assert outcome(tmp_path / place) == outcome(whole)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become another user")
+def test_read_only(server, whole):
+    with tempfile.TemporaryDirectory() as folder:  # tmp_path is closed to other users
+        folder = Path(folder)
+        folder.chmod(0o777)
+        shutil.copytree(whole, folder / "r")
+        before = snapshot(folder / "r")
+        code, _, err = server.run(folder, "train_rnn.py", "--resume", "r", "--epochs", 6, user=65534)
+        assert code == 2 and "r: cannot be written to" in one_line(err)
+        assert snapshot(folder / "r") == before
+
+
+@pytest.mark.parametrize("model", ["rnn"])
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_divergence_stops_the_run(train, tmp_path, epochs):
+    """The loss overflows at once, or a weight becomes NaN in the second epoch."""
+    code, out, err = (train(poison=2) if epochs else train("--activation", "relu", "--learning-rate", 1e9)).wait()
+    assert code == 3
+    assert f"diverged: epoch {epochs:03d}, step " in one_line(err)
+    run = tmp_path / "runs/r"
+    assert f"stopped : epoch {epochs:03d}, step " in (run / "log.txt").read_text() == out
+    assert checkpoints.find_state(run).epoch == epochs == len(runs.read_metrics(run))
+    assert runs.read_result(run) is None
+
+
+def test_patience_survives_a_resume(train, resume, tmp_path):
+    flags = ["--patience", 2, "--epochs", 40, "--learning-rate", 0.02]
+    assert train(*flags).wait()[0] == 0
+    run, straight = tmp_path / "runs/r", tmp_path / "straight"
+    run.rename(straight)
+    rows, result, _ = outcome(straight)
+    best = max(range(len(rows)), key=lambda i: (rows[i]["acc_valid"], -i))
+    assert result["best_epoch"] == best == len(rows) - 3 and len(rows) < 40 and result["scored"] == "best"
+    assert result["acc_valid"] == rows[best]["acc_valid"]
+    kill = ["rnn_mnist.checkpoint.save_checkpoint", best + 2, [signal.SIGKILL]]  # one bad epoch has been counted
+    assert train(*flags, signal_at=kill).wait()[0] == -signal.SIGKILL
+    assert resume().wait()[0] == 0
+    assert outcome(run) == outcome(straight)
+    assert "--patience 2 ended it" in one_line(resume("--epochs", 50).wait()[2])
+    shutil.rmtree(run)
+    assert train("--learning-rate", 0.02, "--epochs", best + 1).wait()[0] == 0
+    assert runs.read_result(run)["weights"] == result["weights"]
+
+
+@pytest.mark.parametrize("flags", [["--hidden-sizes", 9], ["--seed", 1], ["--learning-rate", 0.1], ["--dropout", 0],
+                                   ["--replicas", 2], ["--batch-size", 51], ["--n-valid", 99], ["--patience", 3],
+                                   ["--data", "synthetic"], ["--run-name", "s"], ["--epochs", 4],
+                                   ["--experiment", "mlp-relu"]])
+def test_what_would_change_the_result_is_refused(resume, whole, tmp_path, flags):
+    before = snapshot(whole)
+    code, out, err = resume(*flags, run=whole).wait()
+    assert (code, out) == (2, "")
+    assert flags[0] in one_line(err)
+    assert snapshot(whole) == before
+
+
+@pytest.mark.parametrize("flags", [[], ["--epochs", 5]])
+def test_a_finished_run_has_nothing_to_go_on_with_and_that_is_no_error(resume, whole, flags):
+    """A loop that resumes until the command succeeds ends, also if a kill came after result.json."""
+    before = snapshot(whole)
+    code, out, err = resume(*flags, run=whole).wait()
+    assert (code, out) == (0, "") and "is finished: it has its 5 epochs" in one_line(err)
+    assert snapshot(whole) == before
+
+
+def test_a_finished_run_needs_no_data(server, whole, tmp_path, toy_data_dir):
+    shutil.copytree(toy_data_dir, tmp_path / "data")
+    flags = [*MODELS["mlp"], "--epochs", 1, "--data-dir", tmp_path / "data", "--run-name", "r"]
+    assert server.run(tmp_path, *flags)[0] == 0
+    shutil.rmtree(tmp_path / "data")
+    assert server.run(tmp_path, "train_mlp.py", "--resume", "runs/r")[0] == 0
+    assert "its data_dir" in one_line(server.run(tmp_path, "train_mlp.py", "--resume", "runs/r", "--epochs", 2)[2])
+
+
+@pytest.mark.slow
+def test_result_json_comes_last(train, resume, whole, tmp_path):
+    """A kill at any moment before it leaves an unfinished run; after it nothing is missing."""
+    run = tmp_path / "runs/r"
+    for phase in ("rnn_mnist.train._draw_curves", "rnn_mnist.run.write_result"):
+        assert train("--plots", signal_at=[phase, 1, [signal.SIGKILL]]).wait()[0] == -signal.SIGKILL
+        assert runs.read_result(run) is None
+        assert resume("--plots").wait()[0] == 0
+        assert outcome(run) == outcome(whole) and (run / "plots/curves.png").exists()
+        shutil.rmtree(run)
+
+
+def test_fewer_epochs_than_begun_are_refused(train, resume, whole, tmp_path):
+    in_the_second = ["rnn_mnist.checkpoint.save_checkpoint", 4, [signal.SIGTERM]]
+    assert train("--checkpoint-steps", 4, signal_at=in_the_second).wait()[0] == 143
+    state = checkpoints.find_state(tmp_path / "runs/r")
+    assert (state.epoch, state.totals[0]) == (1, 4)
+    assert "--epochs 1: runs/r has gone further" in one_line(resume("--epochs", 1).wait()[2])
+    assert resume().wait()[0] == 0
+    assert outcome(tmp_path / "runs/r") == outcome(whole)
+
+
+def test_what_does_not_is_accepted(train, resume, whole, tmp_path):
+    assert train("--epochs", 3).wait()[0] == 0
+    flags = ["--epochs", 5, "--threads", 1, "--checkpoint-steps", 3, "--plots", "--histograms", "--offline"]
+    assert resume(*flags).wait()[0] == 0
+    assert outcome(tmp_path / "runs/r") == outcome(whole)
+
+
+def test_other_data_is_refused(resume, whole, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(runs.read_config(whole).data_dir, other)
+    labels = bytearray((other / "train-labels-idx1-ubyte").read_bytes())
+    labels[-1] = (labels[-1] + 1) % 10
+    (other / "train-labels-idx1-ubyte").write_bytes(labels)
+    assert "other data" in one_line(resume("--epochs", 6, "--data-dir", other, run=whole).wait()[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "n"), [("/log.txt", 3), ("/metrics.csv", 2), (".last.json.tmp", 3), ("checkpoint", 2),
+                                         (".previous.json.tmp", 2), (".result.json.tmp", 1), ("tfevents", 3)])
+def test_disk_full(train, resume, whole, tmp_path, what, n):
+    """In the second epoch, or at the end, the system lets a file grow by 10 bytes only (RLIMIT_FSIZE)."""
+    code, _, err = train(full=[what, n]).wait()
+    assert code == 2 and "File too large" in one_line(err) and "--resume runs/r" in err
+    run = tmp_path / "runs/r"
+    state = checkpoints.find_state(run)
+    assert state.epoch == (5 if "result" in what else 1)
+    assert (run / "metrics.csv").read_text().endswith("\n") and (run / "log.txt").read_text().endswith("\n")
+    assert resume().wait()[0] == 0
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to mount a small disk")
+def test_a_small_disk(train, resume, tmp_path):
+    disk = tmp_path / "runs"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("no tmpfs can be mounted here")
+    try:
+        assert train("--epochs", 1).wait()[0] == 0
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
+        (disk / "filler").write_bytes(bytes(free - 200_000))
+        code, _, err = resume("--epochs", 1000).wait()
+        assert code == 2 and "No space left" in one_line(err)
+        done = checkpoints.find_state(disk / "r").epoch
+        (disk / "filler").unlink()
+        assert resume("--epochs", done + 1).wait()[0] == 0
+        assert len(runs.read_metrics(disk / "r")) == done + 1 > 2
+    finally:
+        subprocess.run(["umount", disk], check=True)

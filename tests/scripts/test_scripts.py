@@ -1,0 +1,90 @@
+"""The real command lines, as a user types them: what lands on stdout and stderr, exit codes, the published log."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from helpers import ISA, user_environment
+
+TOY = ["--epochs", "1", "--batch-size", "50", "--n-valid", "100", "--n-neurons", "10", "--no-plots"]
+
+
+def command(script, *flags, **environment):
+    """Run a script of the project in a process of its own; return it with its output."""
+    return subprocess.run([sys.executable, f"scripts/{script}", *map(str, flags)], capture_output=True, text=True,
+                          env=user_environment(**environment))
+
+
+@pytest.mark.slow
+@pytest.mark.machine
+@pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
+def test_seed_42_replays_the_published_log_on_the_original_mnist(mnist_dir, tmp_path, unroll):
+    done = command("train_rnn.py", "--epochs", 2, "--data-dir", mnist_dir, "--runs-dir", tmp_path, "--unroll", unroll,
+                   "--run-name", "a", "--no-plots", "--isa", ISA)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert "data : original MNIST (55000 training, 5000 validation, 10000 test)" in lines[0]
+    assert lines[1].startswith("epoch : 000 acc_batch : 0.9533, acc_valid : 0.9322 loss_batch : 0.1928 ")
+    assert lines[2].startswith("epoch : 001 acc_batch : 0.9600, acc_valid : 0.9530 loss_batch : 0.1873 ")
+    # A published run of two epochs scored .9471 on the test set.
+    assert json.loads((tmp_path / "a" / "result.json").read_text())["acc_test"] == pytest.approx(.9471, abs=.0005)
+    assert len(lines) == 5
+
+
+@pytest.mark.slow
+def test_a_busy_machine_changes_nothing(toy_data_dir, tmp_path):
+    flags = [*TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path]
+    assert command("train_rnn.py", *flags, "--run-name", "quiet").returncode == 0
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        assert command("train_rnn.py", *flags, "--run-name", "busy").returncode == 0
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    digests = [json.loads((tmp_path / name / "result.json").read_text())["weights"] for name in ("quiet", "busy")]
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.slow
+def test_verbose_lets_tensorflow_speak(toy_data_dir, tmp_path):
+    flags = [*TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path]
+    quiet = command("train_rnn.py", *flags)
+    verbose = command("train_rnn.py", *flags, "--verbose")
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert verbose.returncode == 0 and "tensorflow" in verbose.stderr
+    assert verbose.stdout.count("\n") == 4
+
+
+def test_data_mnist_never_falls_back(tmp_path):
+    done = command("train_rnn.py", "--data", "mnist", "--runs-dir", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    for word in ("https://", "mnist.npz", "train-images-idx3-ubyte.gz", "--data-dir"):
+        assert word in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("code", "environment", "words"), [
+    ("import rnn_mnist.tf1", {"TF_USE_LEGACY_KERAS": "0"}, "unset TF_USE_LEGACY_KERAS"),
+    ("import tensorflow, rnn_mnist.tf1", {}, "import rnn_mnist.tf1 first"),
+    ("import importlib.metadata as m; old = m.version\n"
+     "m.version = lambda name: '2.20.1' if name == 'tf_keras' else old(name)\n"
+     "import rnn_mnist.tf1", {}, "tf_keras 2.20.1 is installed: run 'pip install"),
+    ("import importlib.metadata as m; old = m.version\n"
+     "def version(name):\n"
+     "    if name == 'tf_keras': raise m.PackageNotFoundError\n"
+     "    return old(name)\n"
+     "m.version = version\n"
+     "import rnn_mnist.tf1", {}, "tf_keras is not installed: run 'pip install"),
+])
+def test_the_door_to_tensorflow_says_what_is_in_its_way(code, environment, words):
+    indented = "\n".join("    " + line for line in code.splitlines())
+    whole = f"from rnn_mnist.console.command import run\ndef main():\n{indented}\nrun(main)"
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True,
+                          env=user_environment(TF_CPP_MIN_LOG_LEVEL="3", **environment))
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ") and words in last and "Traceback" not in done.stderr

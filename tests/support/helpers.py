@@ -1,0 +1,54 @@
+"""What many tests share: small data files, the one-line refusal, the environment of a user, the instruction set.
+
+RNN_MNIST_TEST_ISA names the instruction set that the tests of this process compute with, instead of the default; the
+tests marked `machine` are those for which it matters. A process can use one only.
+"""
+
+import dataclasses
+import io
+import os
+import struct
+
+import numpy as np
+import pytest
+
+from rnn_mnist import processor
+from rnn_mnist.config import DEFAULT_ISA, Config, UserError
+
+ISA = processor.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or DEFAULT_ISA)
+for item in dataclasses.fields(Config):  # before anything makes a Config
+    if item.name == "isa":
+        item.default = ISA
+Config.__init__.__defaults__ = tuple(item.default for item in dataclasses.fields(Config))
+
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+RNG = np.random.RandomState(3)
+SMALL = {"train-images-idx3-ubyte": RNG.randint(256, size=(30, 28, 28)), "train-labels-idx1-ubyte": np.arange(30) % 10,
+         "t10k-images-idx3-ubyte": RNG.randint(256, size=(20, 28, 28)), "t10k-labels-idx1-ubyte": np.arange(20) % 10}
+
+
+def user_environment(**more):
+    """Return the environment for a command as a user types it: without what importing rnn_mnist.tf1 here has set."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "ONEDNN_"))} | more
+
+
+def idx_bytes(array):
+    """Return an array's IDX file: magic number, sizes, bytes."""
+    array = np.asarray(array, np.uint8)
+    return struct.pack(f">{1 + array.ndim}I", 0x800 + array.ndim, *array.shape) + array.tobytes()
+
+
+def npz_bytes(save=np.savez_compressed, **changed):
+    """Return an npz of the arrays in SMALL, some changed, or left out if None."""
+    stream = io.BytesIO()
+    arrays = {key: np.asarray(array, np.uint8) for key, array in zip(KEYS, SMALL.values(), strict=True)} | changed
+    save(stream, **{key: array for key, array in arrays.items() if array is not None})
+    return stream.getvalue()
+
+
+def refusal(call, *args):
+    """Return the message of the UserError that a call must raise: one line."""
+    with pytest.raises(UserError) as caught:
+        call(*args)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -1,0 +1,265 @@
+"""reproduce.py: verdicts against the published figures, the table it leaves, what it skips and refuses."""
+
+import csv
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from helpers import idx_bytes, refusal, user_environment
+
+from rnn_mnist import run as runs
+from rnn_mnist.config import UserError
+from rnn_mnist.datasets import synthetic
+from rnn_mnist.tutorials.presets import PRESETS
+from rnn_mnist.tutorials.published import EXPERIMENTS, PUBLISHED, chosen, rows
+
+RNG = np.random.RandomState(9)
+SIZES = (784, 20, 10)
+
+
+def command(*flags, python=()):
+    """Run scripts/reproduce.py in a process of its own; return it with its output."""
+    return subprocess.run([sys.executable, *python, "scripts/reproduce.py", *map(str, flags)], capture_output=True,
+                          text=True, env=user_environment())
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch):
+    """Keep the timing of batches short in this process; nothing is asserted about it."""
+    monkeypatch.setattr("rnn_mnist.tutorials.throughput.SECONDS", 0.01)
+
+
+def as_published(experiment, **changed):
+    """Return {key: value} as if we had measured just what was published, some of it changed."""
+    return {key: value for item in PUBLISHED[experiment] for key, value in zip(item.keys, item.values, strict=False)
+            } | changed
+
+
+def verdicts(experiment, ours, **how):
+    """Return {figure: in the band?} of measured values."""
+    return {row.figure: row.in_band for row in rows(PUBLISHED[experiment], experiment, ours, **how)}
+
+
+def test_every_experiment_is_listed_has_figures_and_a_preset():
+    assert list(EXPERIMENTS) == list(PUBLISHED)
+    assert set(EXPERIMENTS) == {*PRESETS, "numpy-inference"}
+
+
+@pytest.mark.parametrize(("experiment", "n_yes"), [("rnn-rows", 4), ("mlp-relu", 3), ("mlp-relu-l2", 4),
+                                                   ("mlp-wide", 3), ("numpy-inference", 4)])
+def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
+    found = list(verdicts(experiment, as_published(experiment)).values())
+    assert found.count("yes") == n_yes and "no" not in found
+
+
+@pytest.mark.parametrize(("experiment", "key", "value", "expected"), [
+    ("rnn-rows", "acc_valid 0", .93224, "yes"), ("rnn-rows", "acc_valid 0", .9323, "no"),
+    ("rnn-rows", "loss_batch 1", .1874, "no"), ("rnn-rows", "acc_valid 4", .9507, "yes"),
+    ("rnn-rows", "acc_valid 4", .9506, "no"), ("rnn-rows", "acc_test", .9761, "no"),
+    ("rnn-rows", "acc_test", .9599, "yes"), ("mlp-relu", "acc_train", .9931, "no"),
+    ("mlp-relu", "acc_train", 1.0, "yes"), ("mlp-relu", "acc_test", .9729, "no"),
+    ("mlp-relu", "acc_test", .973, "yes"), ("mlp-relu", "acc_test", .9837, "no"),
+    ("mlp-relu", "loss_test", .1676, "no"), ("mlp-sigmoid", "acc_test", .1135, "yes"),
+    ("mlp-sigmoid", "acc_test", .1136, "no"), ("mlp-sigmoid", "acc_test", .2144, "no"),
+    ("mlp-wide", "acc_running 0", .9293, "yes"), ("mlp-wide", "acc_running 0", .9294, "no"),
+    ("mlp-wide", "acc_running 4", .9878, "no"), ("mlp-wide", "loss_running 2", .0660, "no"),
+    ("mlp-relu-l2", "gap", .0189, "yes"), ("mlp-relu-l2", "gap", .0190, "no"),
+    ("numpy-inference", "singly", 9351, "no"),
+    ("numpy-inference", "differ", 1, "no"), ("numpy-inference", "raw", .9206, "no")])
+def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
+    item = next(item for item in PUBLISHED[experiment] if key in item.keys)
+    assert verdicts(experiment, as_published(experiment, **{key: value}))[item.figure] == expected
+
+
+def test_a_run_in_which_l2_does_nothing_is_told_from_one_with_it():
+    plain = {"acc_train": .9970, "acc_test": .9783, "gap": .0187, "loss_test with penalty": .1264, "loss_test": .1264}
+    assert "no" in verdicts("mlp-relu-l2", plain).values()
+
+
+def test_bands_say_what_they_were_measured_on():
+    found = {row.figure: row for row in rows(PUBLISHED["rnn-rows"], "rnn-rows", as_published("rnn-rows"))}
+    assert found["acc_test"].band == "0.9494-0.9760 (n=44)"
+    assert all(item.exact or item.spread or experiment in ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference")
+               for experiment, items in PUBLISHED.items() for item in items)
+
+
+def test_shorter_runs_are_judged_by_the_epochs_they_have_only():
+    ours = {key: value for key, value in as_published("rnn-rows").items() if key[-1] not in "14"}
+    found = rows(PUBLISHED["rnn-rows"], "rnn-rows", ours, shorter="1 of 5 epochs")
+    assert [row.in_band for row in found] == ["yes", "-", "-", "-"]
+    assert [row.remark.startswith("1 of 5 epochs") for row in found] == [False, True, True, True]
+
+
+def test_other_data_is_not_judged():
+    for experiment in PUBLISHED:
+        found = rows(PUBLISHED[experiment], experiment, as_published(experiment), other="synthetic digits, not MNIST")
+        assert all(row.in_band == "-" and row.remark.startswith("synthetic digits, not MNIST") for row in found)
+
+
+def test_remarks_name_the_stale_and_the_incomparable():
+    assert "stale" in rows(PUBLISHED["mlp-sigmoid"], "x", {"acc_test": .1135})[0].remark
+    remarks = {row.figure: row.remark for row in rows(PUBLISHED["mlp-relu-l2"], "x", {})}
+    assert "not comparable" in remarks["loss_test with penalty"]
+
+
+def test_names_are_chosen_once_and_checked():
+    assert chosen(["mlp-wide", "rnn-rows", "mlp-wide"]) == ["mlp-wide", "rnn-rows"]
+    assert chosen(["mlp-wide", "all"]) == list(EXPERIMENTS)
+    for names in ([], ["all", "mlp"], ["mlp-relu-l3"]):
+        assert "mlp-relu-l2" in refusal(chosen, names)
+
+
+def test_list_shows_every_experiment_without_tensorflow():
+    done = command("--list", python=["-X", "importtime"])
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+    assert all("about" in line and " s " in line for line in lines)
+    assert "tensorflow" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [["nosuch"], [], ["rnn-rows", "--epochs", "many"], ["rnn-rows", "--nosuch"]])
+def test_wrong_command_lines_end_in_one_line(tmp_path, flags):
+    done = command(*flags, "--runs-dir", tmp_path / "runs")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: ")
+    assert not (tmp_path / "runs").exists()
+
+
+def write_weights(path, network_seed=0):
+    """Write random weights of SIZES as a pickle and return {key: array}."""
+    rnd = np.random.RandomState(network_seed)
+    arrays = {}
+    for i in (1, 2):
+        arrays |= {f"W{i}": rnd.randn(SIZES[i - 1], SIZES[i]).astype("f4"), f"b{i}": rnd.randn(SIZES[i]).astype("f4")}
+    path.write_bytes(pickle.dumps(arrays))
+    return arrays
+
+
+def test_bad_weights_and_settings_are_refused_before_anything_is_trained(tmp_path, toy_data_dir):
+    from rnn_mnist.tutorials.reproduce import reproduce
+    (tmp_path / "bad.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(UserError, match="refused"):
+        reproduce(["mlp-wide", "numpy-inference"], runs_dir=tmp_path / "runs", weights=tmp_path / "bad.pkl",
+                  data_dir=toy_data_dir)
+    with pytest.raises(UserError, match="--epochs must be at least 1"):
+        reproduce(["mlp-wide"], runs_dir=tmp_path / "runs", epochs=0, data_dir=toy_data_dir)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_inference_with_a_weights_file(tmp_path, toy_data_dir, capsys):
+    from rnn_mnist.data import read_data
+    from rnn_mnist.tutorials.reproduce import reproduce
+    weights = write_weights(tmp_path / "mine.pkl")
+    folder, found = reproduce(["numpy-inference"], runs_dir=tmp_path, weights=tmp_path / "mine.pkl",
+                              data_dir=toy_data_dir)
+    images, labels = read_data(toy_data_dir)[2:]
+    X = images.reshape(-1, 784) / 255
+    hidden = 1 / (1 + np.exp(-(X @ weights["W1"] + weights["b1"])))
+    n_correct = ((hidden @ weights["W2"] + weights["b2"]).argmax(axis=1) == labels).sum()
+    by_figure = {row.figure.split(",")[-1].strip(): row for row in found}
+    assert by_figure["one by one"].measured == by_figure["batches of 100"].measured == str(n_correct)
+    assert by_figure["images predicted differently"].measured == "0"
+    assert {row.in_band for row in found} == {"-"}  # neither the published weights nor the original MNIST
+    table = capsys.readouterr().out.splitlines()
+    assert any(line.split()[0] == "100" for line in table if line)
+    assert (folder / "numpy-inference.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_inference_without_weights_or_runs_says_so(tmp_path, toy_data_dir):
+    from rnn_mnist.tutorials.reproduce import reproduce
+    folder, found = reproduce(["numpy-inference"], runs_dir=tmp_path / "new", data_dir=toy_data_dir)
+    assert [row.measured for row in found] == ["skipped", "skipped"]
+    assert "--weights" in found[0].remark and "no finished run" in found[1].remark
+    assert (folder / "reproduce.csv").exists()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Return (process, folder) of `reproduce.py all`, one epoch each, on 20,000 images."""
+    data_dir, runs_dir = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("runs")
+    images, labels = synthetic.draw(500, seed=7)
+    for name, n in (("train", 20_000), ("t10k", 500)):
+        (data_dir / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(np.resize(images, (n, 28, 28))))
+        (data_dir / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(np.resize(labels, n)))
+    done = command("all", "--epochs", 1, "--data-dir", data_dir, "--runs-dir", runs_dir)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done, next(runs_dir.iterdir())
+
+
+@pytest.mark.slow
+def test_all_makes_a_normal_run_of_each_experiment(whole):
+    found = {run.name: runs.read_config(run) for run in runs.find_runs(whole[1])}
+    seeds = {f"mlp-sigmoid-32-seed{seed}" for seed in (42, 43, 44)}
+    assert set(found) == {*PRESETS} - {"mlp-sigmoid-32"} | seeds
+    assert found["mlp-relu-l2"].l2 == PRESETS["mlp-relu-l2"].l2
+    assert {config.epochs for config in found.values()} == {1}
+    for name in found:
+        assert runs.read_result(whole[1] / name)
+        assert (whole[1] / name / "plots" / "curves.png").exists()
+
+
+@pytest.mark.slow
+def test_all_ends_with_the_table_and_leaves_it_as_csv_and_markdown(whole):
+    done, folder = whole
+    with open(folder / "reproduce.csv", newline="") as file:
+        head, *found = csv.reader(file)
+    assert head == ["experiment", "figure", "published", "measured", "band", "in_band", "remark"]
+    assert {row[0].split(",")[0] for row in found} == set(EXPERIMENTS)
+    markdown = (folder / "reproduce.md").read_text().splitlines()
+    assert [line[2:-2].split(" | ") for line in markdown[2:]] == found
+    assert len({line.count("|") for line in markdown}) == 1
+    shown = done.stdout.splitlines()
+    start = next(i for i, line in enumerate(shown) if line.startswith("experiment "))
+    for line, row in zip(shown[start + 1:], found, strict=False):
+        assert line.split() == " ".join(row).split()
+
+
+@pytest.mark.slow
+def test_table_holds_what_the_runs_measured(whole):
+    with open(whole[1] / "reproduce.csv", newline="") as file:
+        found = {(row["experiment"], row["figure"]): row for row in csv.DictReader(file)}
+    for name in ("rnn-rows", "mlp-relu", "mlp-wide"):
+        result = runs.read_result(whole[1] / name)
+        assert found[name, "acc_test"]["measured"] == f"{result['acc_test']:.4f}"
+    result = runs.read_result(whole[1] / "mlp-relu-l2")
+    expected = result["loss_test"] + result["penalty"]
+    assert found["mlp-relu-l2", "loss_test with penalty"]["measured"] == f"{expected:.4f}"
+    assert result["penalty"] > 0
+    first = runs.read_metrics(whole[1] / "rnn-rows")[0]
+    assert found["rnn-rows", "acc_batch acc_valid loss_batch, epoch 0"]["measured"] == " ".join(
+        f"{first[name]:.4f}" for name in ("acc_batch", "acc_valid", "loss_batch"))
+    assert {row["in_band"] for row in found.values() if not row["experiment"].startswith("numpy")} == {"-"}
+    assert all("not the original MNIST" in row["remark"] for row in found.values() if "numpy" not in row["experiment"])
+
+
+@pytest.mark.slow
+def test_inference_without_weights_is_skipped_then_done_with_a_run_of_ours(whole):
+    with open(whole[1] / "reproduce.csv", newline="") as file:
+        found = [row for row in csv.reader(file) if row[0].startswith("numpy-inference")]
+    assert found[0][3] == "skipped" and "--weights" in found[0][6]
+    correct = runs.read_result(whole[1] / "rnn-rows")["n_correct_test"]
+    for row in found[1:3]:
+        assert row[0] == "numpy-inference, rnn-rows" and row[2:6] == [str(correct), str(correct), "the same", "yes"]
+
+
+@pytest.mark.slow
+def test_published_weights_and_the_wide_network_lie_in_every_band(mnist_dir, tmp_path):
+    from rnn_mnist.tutorials.reproduce import reproduce
+    path = os.path.join(mnist_dir, "sample_weight.pkl")
+    if not os.path.exists(path):
+        pytest.skip("no sample_weight.pkl beside the original MNIST")
+    _, found = reproduce(["mlp-wide", "numpy-inference"], runs_dir=tmp_path, weights=path, data_dir=mnist_dir)
+    assert [row.in_band for row in found] == ["yes", "yes", "yes", "yes", "yes", "yes", "yes", "-"]
+    assert "stale" not in "".join(row.remark for row in found)
+
+
+def test_the_table_on_the_terminal_is_korean_and_keeps_the_figures():
+    ours = {f"{name} 0": value for name, value in (("acc_batch", .9533), ("acc_valid", .9322), ("loss_batch", .1928))}
+    from rnn_mnist.tutorials.reproduce import terminal_table
+    head, first, *_ = terminal_table(rows(PUBLISHED["rnn-rows"], "rnn-rows", ours), "ko")
+    assert head.split() == ["실험", "수치", "공개된", "값", "측정값", "허용", "범위", "범위", "안", "비고"]
+    assert ".9533" in first and first.split()[-5:] == ["값", "예", "마지막", "자리까지", "재현됨"]
