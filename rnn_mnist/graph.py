@@ -8,85 +8,90 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist.cells import apart, last_state
+from rnn_mnist.cells import recurrence, unfused
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
-from rnn_mnist.tf1 import tf
+from rnn_mnist.tf1 import building, tf
 
-# TensorFlow 1 used an operation's running number in the graph as its seed; in the tutorial's graph these were the
-# numbers of the recurrent and the dense kernel's initialisers. Given explicitly they replay its initial weights with
-# graph seed 42, and no other operation can disturb them.
-HIDDEN_KERNEL_SEED = 88
-OUTPUT_KERNEL_SEED = 135
+# As the seeds in cells.py: the running numbers of the kernels' initialisers in the tutorial's graph.
+HIDDEN_KERNEL_SEED, OUTPUT_KERNEL_SEED = 88, 135
 
 
 class Graph(NamedTuple):
-    """Name the tensors and operations that a session needs."""
+    """Hold a tf.Graph and name the tensors and operations in it that a session needs."""
 
+    tf_graph: tf.Graph
     pixels: tf.Tensor         # uint8 [batch, 28, 28], 0..255: what is fed in training
     X: tf.Tensor              # float32 [batch, 28, 28], 0..1 (0..255 if config.pixels is raw): from pixels unless fed
     y: tf.Tensor              # int32 [batch]
     dropout_rate: tf.Tensor   # float32 scalar, 0 unless fed
     logits: tf.Tensor         # float32 [batch, 10]
+    outputs: list             # [batch, n_neurons] after each step; None unless unroll is static and replicas 1
     xentropy_sum: tf.Tensor   # float32 scalar, summed over the batch
     n_correct: tf.Tensor      # int32 scalar
     penalty: tf.Tensor        # float32 scalar, the L2 term of the loss
     global_step: tf.Variable  # int64 scalar
+    weights: dict             # {name: tf.Variable} of what is trained, sorted by name
     training_op: tf.Operation
     init: tf.Operation
     saver: tf.train.Saver
 
 
 def reset_graph(seed=42):
-    """Start a new default graph and set its seed and NumPy's."""
-    tf.reset_default_graph()
-    tf.set_random_seed(seed)
-    np.random.seed(seed)
+    """Return a new tf.Graph with its seed set; the default graph and NumPy's generator stay the caller's."""
+    graph = tf.Graph()
+    with graph.as_default():
+        tf.set_random_seed(seed)
+    return graph
 
 
 def rnn_logits(X, config, dropout):
-    """Return logits [batch, 10] of images X [batch, 28, 28] read as n_steps of n_inputs values by a BasicRNNCell."""
+    """Return (logits [batch, 10], outputs as in Graph) of images X [batch, 28, 28], read as n_steps of n_inputs."""
     steps = tf.reshape(X, [-1, config.n_steps, config.n_inputs])
-    with tf.variable_scope(tf.get_variable_scope(), initializer=tf.glorot_uniform_initializer(HIDDEN_KERNEL_SEED)):
-        state = last_state(steps, config.n_neurons, _activation(config), config.unroll, config.bptt_steps)
-    return _output_layer(dropout(state))
+    last_output, outputs = recurrence(steps, config, getattr(tf.nn, config.activation))
+    return _output_layer(dropout(last_output)), outputs
 
 
 def mlp_logits(X, config, dropout):
-    """Return logits [batch, 10] of images X [batch, 28, 28] through the hidden layers of a multilayer perceptron."""
+    """Return (logits [batch, 10], None) of images X [batch, 28, 28] through the hidden layers of a perceptron."""
     hidden = tf.reshape(X, [-1, N_PIXELS])
     for i, n_neurons in enumerate(config.hidden_sizes):
-        hidden = tf.layers.dense(hidden, n_neurons, apart(_activation(config)), name=f"hidden{i + 1}",
+        hidden = tf.layers.dense(hidden, n_neurons, unfused(getattr(tf.nn, config.activation)), name=f"hidden{i + 1}",
                                  kernel_initializer=tf.glorot_uniform_initializer(HIDDEN_KERNEL_SEED - i))
         hidden = dropout(hidden)
-    return _output_layer(hidden)
+    return _output_layer(hidden), None
+
+
+LOGITS = {"rnn": rnn_logits, "mlp": mlp_logits}  # by config.model
 
 
 def build_graph(config):
-    """Build the network of a config in the default graph and return its Graph.
+    """Build the network of a config in a graph of its own and return the Graph.
 
     The minibatch is split into config.replicas nearly equal parts; each goes through its own copy of the operations on
     the same variables, so that each core has an independent chain of work. The loss is the sum of the parts' sums
     over the batch size: the gradient is that of the whole minibatch, up to rounding.
     """
-    pixels, X, y = _inputs(config)
-    dropout_rate = tf.placeholder_with_default(0.0, [], name="dropout_rate")
-    global_step = tf.train.get_or_create_global_step()
-    parts = []
-    for X_part, y_part in _split(X, y, config.replicas):
-        dropout = _dropout(config, dropout_rate, global_step, first_seed=len(parts) * 1000)
-        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
-            logits = {"rnn": rnn_logits, "mlp": mlp_logits}[config.model](X_part, config, dropout)
-        xentropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_part, logits=logits)
-        accurate = tf.nn.in_top_k(logits, y_part, 1)
-        parts.append((logits, tf.reduce_sum(xentropy), tf.reduce_sum(tf.cast(accurate, tf.int32))))
-    logits, xentropy_sums, n_corrects = zip(*parts, strict=True)
-    xentropy_sum = tf.add_n(xentropy_sums)
-    penalty = _penalty(config)
-    loss = xentropy_sum / tf.cast(tf.shape(y)[0], tf.float32)
-    training_op = _optimizer(config).minimize(loss + penalty if config.l2 else loss, global_step=global_step)
-    return Graph(pixels, X, y, dropout_rate, tf.concat(logits, 0, name="logits"), xentropy_sum, tf.add_n(n_corrects),
-                 penalty, global_step, training_op, tf.global_variables_initializer(),
-                 tf.train.Saver(max_to_keep=None))
+    with building(reset_graph(config.seed)) as tf_graph:
+        pixels, X, y = _inputs(config)
+        dropout_rate = tf.placeholder_with_default(0.0, [], name="dropout_rate")
+        global_step = tf.train.get_or_create_global_step()
+        parts = []
+        for X_part, y_part in _split(X, y, config.replicas):
+            dropout = _dropout(config, dropout_rate, global_step, first_seed=len(parts) * 1000)
+            with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+                logits, outputs = LOGITS[config.model](X_part, config, dropout)
+            xentropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_part, logits=logits)
+            accurate = tf.nn.in_top_k(logits, y_part, 1)
+            parts.append((logits, tf.reduce_sum(xentropy), tf.reduce_sum(tf.cast(accurate, tf.int32))))
+        logits, xentropy_sums, n_corrects = zip(*parts, strict=True)
+        xentropy_sum, penalty = tf.add_n(xentropy_sums), _penalty(config)
+        loss = xentropy_sum / tf.cast(tf.shape(y)[0], tf.float32)
+        training_op = _optimizer(config).minimize(loss + penalty if config.l2 else loss, global_step=global_step)
+        weights = {variable.op.name: variable for variable in tf.trainable_variables()}
+        return Graph(tf_graph, pixels, X, y, dropout_rate, tf.concat(logits, 0, name="logits"),
+                     outputs if len(parts) == 1 else None, xentropy_sum, tf.add_n(n_corrects), penalty, global_step,
+                     dict(sorted(weights.items())), training_op, tf.global_variables_initializer(),
+                     tf.train.Saver(max_to_keep=None))
 
 
 def _inputs(config):
@@ -106,10 +111,6 @@ def _split(X, y, n):
     length = tf.shape(X)[0]  # of y nothing is known where the network only predicts
     bounds = [0, *(length * i // n for i in range(1, n)), length]
     return [(X[low:high], y[low:high]) for low, high in pairwise(bounds)]
-
-
-def _activation(config):
-    return {"tanh": tf.nn.tanh, "relu": tf.nn.relu, "sigmoid": tf.nn.sigmoid}[config.activation]
 
 
 def _output_layer(hidden):
@@ -133,20 +134,15 @@ def _penalty(config):
     """Return l2 times the sum of squares of the chosen kernels, as Keras' regularizers.L2 counts it."""
     kernels = [v for v in tf.trainable_variables() if v.op.name.endswith("kernel")]
     chosen = {"all": kernels, "hidden": kernels[:-1], "output": kernels[-1:]}[config.l2_on]
-    if not config.l2:
-        return tf.constant(0.0)
-    return config.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in chosen])
+    return config.l2 * tf.add_n([tf.reduce_sum(tf.square(kernel)) for kernel in chosen if config.l2] or [0.0])
 
 
 def _optimizer(config):
     """Return the optimizer; all are TF1 optimizers, whose minimize() keeps an update behind the gradients' reads."""
-    if config.optimizer == "adam":
-        return tf.train.AdamOptimizer(config.learning_rate, epsilon=config.epsilon)
-    if config.optimizer == "momentum":
-        return tf.train.MomentumOptimizer(config.learning_rate, config.momentum)
-    if config.optimizer == "rmsprop":
-        return _KerasRMSProp(config.learning_rate, config.rho, config.epsilon)
-    return tf.train.GradientDescentOptimizer(config.learning_rate)
+    return {"adam": lambda: tf.train.AdamOptimizer(config.learning_rate, epsilon=config.epsilon),
+            "momentum": lambda: tf.train.MomentumOptimizer(config.learning_rate, config.momentum),
+            "rmsprop": lambda: _KerasRMSProp(config),
+            "sgd": lambda: tf.train.GradientDescentOptimizer(config.learning_rate)}[config.optimizer]()
 
 
 class _KerasRMSProp(tf.train.Optimizer):
@@ -155,16 +151,15 @@ class _KerasRMSProp(tf.train.Optimizer):
     tf.train.RMSPropOptimizer has it inside, and tf_keras' own optimizer refuses TF1's reference variables.
     """
 
-    def __init__(self, learning_rate, rho, epsilon):
+    def __init__(self, config):
         super().__init__(use_locking=False, name="RMSProp")
-        self._settings = learning_rate, rho, epsilon
+        self._config = config
 
     def _create_slots(self, var_list):
         for var in var_list:
             self._zeros_slot(var, "rms", self._name)
 
     def _apply_dense(self, grad, var):
-        learning_rate, rho, epsilon = self._settings
-        rms = self.get_slot(var, "rms")
+        rho, rms = self._config.rho, self.get_slot(var, "rms")
         rms = tf.assign(rms, rho * rms + (1 - rho) * tf.square(grad))
-        return tf.assign_sub(var, learning_rate * grad / (tf.sqrt(rms) + epsilon)).op
+        return tf.assign_sub(var, self._config.learning_rate * grad / (tf.sqrt(rms) + self._config.epsilon)).op

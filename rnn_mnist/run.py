@@ -1,279 +1,200 @@
-"""The run directory: create, find and read it; every file in it appears whole or grows by whole lines.
+"""The run directory: create, find and read it, and open its network; runs/README.md states what is in it.
 
-runs/README.md states the contract. Checkpoints are checkpoints.py's business.
+Every file appears whole or grows by whole lines. Checkpoints are checkpoint.py's business.
 """
 
 import contextlib
-import csv
-import hashlib
-import importlib.metadata
-import io
-import itertools
-import json
 import math
 import os
-import platform
 import shutil
-import subprocess
-import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from rnn_mnist import processor
-from rnn_mnist.config import UserError, differences, from_json, parse_json_object, result_settings, to_json
+from rnn_mnist import checkpoint, files
+from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.console import machine
+from rnn_mnist.console.guard import check_place, new_folder
+from rnn_mnist.console.log import run_name
+from rnn_mnist.console.settings import UserError, read
 
-COLUMNS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "acc_valid", "loss_valid", "penalty",
-           "seconds", "images_per_second")
-TIMES = ("seconds", "images_per_second")  # the columns that two runs of one config do not share
+NEEDED = ("config.json", "metrics.csv")  # what makes a folder a run
+METRICS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "acc_valid", "loss_valid", "penalty",
+           "seconds", "images_per_second")  # the columns of metrics.csv
+TIMES = ("seconds", "images_per_second")  # those that two runs of one config do not share
 MAY_BE_EMPTY = ("acc_valid", "loss_valid")  # without validation images
-FIGURES = ("acc_test", "loss_test", "n_test", "n_correct_test", "epochs", "seconds")  # that every result.json holds
+# What every result.json holds beside its digest: numbers, then texts.
+FIGURES = ("acc_test", "loss_test", "n_test", "n_correct_test", "epochs", "seconds")
+TEXTS = ("data", "weights", "config", "scored")
 
 
-def new_run_path(config, base):
-    """Return the path for a new run, named by the config or by time, model, what differs from base, and seed.
+class Run:
+    """Give what a run directory holds; its files are read, and checked, when they are asked for.
 
-    An automatic name that is taken gets "-2", "-3", ... Nothing is made yet. Raise UserError if the name is no plain
-    folder name, exists, or the folder can't be written.
+    Raise UserError if the path is no run directory or a file in it is damaged.
     """
-    name = config.run_name if config.run_name is not None else _automatic_name(config, base)
-    if not name or name in (".", "..") or name != os.path.basename(name) or "\\" in name or "\0" in name:
-        raise UserError(f"--run-name '{name}' must be a plain folder name: no separators, no '..', not empty")
-    if not config.runs_dir or "\0" in config.runs_dir:
-        raise UserError("--runs-dir must name a folder")
-    parent = Path(config.runs_dir)
-    path = parent / name
-    if config.run_name is None:  # two short runs may start within one second
-        names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-        path = next(parent / name for name in names if not os.path.lexists(parent / name))
-    elif os.path.lexists(path):
-        raise UserError(f"--run-name {name}: {path} exists: choose another name, or go on with it by --resume {path}")
-    existing = next(folder for folder in (parent, *parent.absolute().parents) if os.path.lexists(folder))
-    if not existing.is_dir():
-        raise UserError(f"--runs-dir {parent}: {existing} is not a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"--runs-dir {parent}: {existing} cannot be written to: choose another folder")
-    return path
+
+    def __init__(self, path):
+        self.path = Path(path)
+        with contextlib.suppress(OSError, ValueError):
+            missing = [name for name in NEEDED if not (self.path / name).is_file()]
+            if not missing:
+                return
+            if self.path.is_dir() and len(missing) == 1:
+                raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run")
+        raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
+
+    def __str__(self):
+        return str(self.path)
+
+    def __repr__(self):
+        return f"Run({str(self)!r})"
+
+    @property
+    def settings(self):
+        """Return [Config, RunOptions] of config.json."""
+        path = self.path / "config.json"
+        return read(files.read_json(path), path, Config, RunOptions)
+
+    config = property(lambda self: self.settings[0], doc="The Config.")
+    name = property(lambda self: self.path.absolute().name, doc="The name of the folder.")
+    environment = property(lambda self: files.read_json(self.path / "environment.json"), doc="environment.json.")
+
+    @property
+    def metrics(self):
+        """Return metrics.csv as a list of {column: number, or None where empty}, one dict per epoch."""
+        path = self.path / "metrics.csv"
+        lines = files.read_text(path).splitlines()
+        if lines[:1] != [",".join(METRICS)]:
+            raise UserError(f"{path}: its header is not {','.join(METRICS)}: the file is damaged")
+        return [_read_row(path, i, line) for i, line in enumerate(lines[1:])]
+
+    @property
+    def result(self):
+        """Return result.json as a dict, or None if the run is not finished."""
+        path = self.path / "result.json"
+        if not os.path.lexists(path):
+            return None
+        result = files.read_json(path)
+        digest = result.pop("digest", None)
+        kinds = [type(result.get(name)) for name in FIGURES + TEXTS]
+        if (digest != files.digest(result) or not set(kinds[:len(FIGURES)]) <= {int, float}
+                or set(kinds[len(FIGURES):]) != {str} or result["scored"] not in ("last", "best")):
+            raise UserError(f"{path}: damaged or edited: delete it and score the run again by --resume {self}")
+        return result
+
+    def evaluate(self, **where):
+        """Return the Evaluation of the run on its test set, or on that of other data; see analysis.evaluate."""
+        from rnn_mnist.analysis.evaluate import evaluate_run
+        return evaluate_run(self, **where)
+
+    def predict(self, images):
+        """Return probabilities, float64 [n, 10], of n images of 784 values in any shape, uint8 0..255 or float 0..1."""
+        from rnn_mnist.analysis.predict import probabilities
+        return probabilities(self, images)
+
+    def plot(self):
+        """Draw the learning curves as plots/curves.png and return its path."""
+        from rnn_mnist.plots.curves import draw_curves
+        return draw_curves(self.name, self.metrics, str(self.environment.get("data")), self.path / "plots/curves.png")
+
+    @contextlib.contextmanager
+    def open_network(self, **changes):
+        """Give the session.Network with the weights that were scored, or the newest of an unfinished run.
+
+        changes: settings computed with instead of the run's, such as replicas or unroll. It computes with the run's
+        instruction set, or says on stderr why not. Raise UserError if there is no whole checkpoint or it does not fit.
+        """
+        from rnn_mnist.session import Network, weights_digest
+        config, state, result = self.config, self.scored_state(), self.result
+        checkpoint.check_settings(self, state)
+        with Network(replace(config, isa=machine.to_look_with(config.isa, self), **changes)) as network:
+            network.restore(checkpoint.prefix(self.path, state.step))
+            if result and weights_digest(network.weights()) != result["weights"]:
+                raise UserError(f"{self}/result.json: is of other weights than the checkpoint: delete it and score the "
+                                f"run again by --resume {self}")
+            yield network
+
+    def scored_state(self):
+        """Return the checkpoint's State of the weights that result.json is about, or the newest."""
+        result = self.result
+        if not (self.path / "checkpoints").is_dir():
+            raise UserError(f"{self}: has no checkpoints (any more): repeat it by scripts/rerun.py {self}")
+        best = bool(result) and result["scored"] == "best"
+        state = checkpoint.read_state(self.path, "last.json", best) if result else checkpoint.find_state(self.path)
+        if best:
+            state = replace(state, step=state.best_step, epoch=state.best_epoch + 1)
+        if state.step < 0:
+            raise UserError(f"{self}: has no checkpoint yet: go on with it by --resume {self}")
+        return state
+
+    def write_settings(self, config, options):
+        """Write config.json."""
+        files.write(self.path / "config.json", {**asdict(config), **asdict(options)})
+
+    def append_metrics(self, row):
+        """Append an epoch's {column: number or None} to metrics.csv; floats are written to read back exact."""
+        cells = ("" if row[name] is None else repr(row[name]) for name in METRICS)
+        files.append(self.path / "metrics.csv", ",".join(cells) + "\n")
+
+    def log(self, line):
+        """Print a line and append it to log.txt."""
+        files.append(self.path / "log.txt", line + "\n")
+        print(line, flush=True)
+
+    def write_result(self, config, values):
+        """Write result.json: the values, the digest of the settings they came from, and that of all of these."""
+        values = {**values, "config": files.digest(asdict(config))}
+        files.write(self.path / "result.json", {**values, "digest": files.digest(values)})
+
+    def note_environment(self, environment):
+        """Add to environment.json what is different where a run goes on; a lost or damaged one is left as it is."""
+        with contextlib.suppress(UserError):
+            before, earlier = self.environment, self.environment.get("resumed_with")
+            if changed := {name: value for name, value in environment.items() if before.get(name) != value}:
+                stages = [*(earlier if isinstance(earlier, list) else []), changed]
+                files.write(self.path / "environment.json", {**before, "resumed_with": stages})
 
 
-def _automatic_name(config, base):
-    changed = differences(config, base)
-    changed.pop("seed", None)
-    words = [name + ("-".join(map(str, value)) if isinstance(value, tuple) else str(value))
-             for name, value in changed.items()]
-    return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *words, f"s{config.seed}"])[:200]
+open_run = Run
 
 
-def create_run(path, config, environment):
-    """Make the run directory with config.json, environment.json and the header of metrics.csv."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir()
-    except FileExistsError:
-        raise UserError(f"{path} exists: choose another --run-name") from None
-    except OSError as error:
-        raise UserError(f"cannot make {path}: {error.strerror}: choose another --run-name or --runs-dir") from None
-    try:
-        (path / "checkpoints").mkdir()
-        write_whole(path / "config.json", to_json(config))
-        write_whole(path / "environment.json", json.dumps(environment, indent=2) + "\n")
-        write_whole(path / "log.txt", "")
-        write_whole(path / "metrics.csv", ",".join(COLUMNS) + "\n")
-    except OSError:
-        shutil.rmtree(path, ignore_errors=True)
-        raise
-
-
-def find_runs(folder):
-    """Return the run directories in a folder, at any depth, sorted; a folder that is a run is its only one."""
+def find_runs(folder="runs"):
+    """Return the Runs in a folder, at any depth, sorted; a folder that is a run is its only one."""
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run directory, such as runs/NAME")
-    if _is_run(folder):
-        return [folder]
-    found = [Path(root) for root, _, files in os.walk(folder) if {"config.json", "metrics.csv"} <= set(files)]
-    return sorted(found)
+    found = [place for place in sorted(Path(root) for root, _, _ in os.walk(folder))
+             if all((place / name).is_file() for name in NEEDED)]
+    return [Run(place) for place in (found[:1] if found[:1] == [folder] else found)]
 
 
-def open_run(path):
-    """Return the path of a run directory as a Path; raise UserError if it is none."""
-    path = Path(path)
-    with contextlib.suppress(OSError, ValueError):
-        if _is_run(path):
-            return path
-        missing = [name for name in ("config.json", "metrics.csv") if not (path / name).is_file()]
-        if path.is_dir() and len(missing) == 1:
-            raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run")
-    raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
+def create_run(config, options, base, environment):
+    """Make a run directory with config.json, environment.json and the header of metrics.csv; return its Run.
 
-
-def _is_run(path):
-    return (path / "config.json").is_file() and (path / "metrics.csv").is_file()
-
-
-def read_config(run):
-    """Return the Config of a run; raise UserError if config.json is not what was written."""
-    path = run / "config.json"
-    return from_json(read_text(path), path)
-
-
-def read_json(path):
-    """Return the dict in a JSON file; raise UserError if it can't be read or holds something else."""
-    return parse_json_object(read_text(path), path)
-
-
-def read_text(path):
-    """Return the text of a file of reasonable size; raise UserError if it can't be read as UTF-8."""
+    It is named by the options or by time, model, what differs from base, and seed; such an automatic name gets "-2",
+    "-3", ... if it is taken. Raise UserError as check_place does.
+    """
+    check_place(options)
+    path = new_folder(options.runs_dir, options.run_name, run_name(config, base))
     try:
-        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
-            raise UserError(f"{path}: is not a file: restore or delete it")
-        if path.stat().st_size > 64_000_000:
-            raise UserError(f"{path}: larger than 64 MB: this is no file of a run")
-        return path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
+        (path / "checkpoints").mkdir()
+        files.write(path / "environment.json", environment)
+        files.write(path / "log.txt", "")
+        files.write(path / "metrics.csv", ",".join(METRICS) + "\n")
+        files.write(path / "config.json", {**asdict(config), **asdict(replace(options, run_name=path.name))})
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return Run(path)
+
+
+def _read_row(path, i, line):
+    """Return the i-th epoch's {column: number, or None where empty} of a line of metrics.csv."""
+    try:
+        values = [None if cell == "" and name in MAY_BE_EMPTY else float(cell)
+                  for name, cell in zip(METRICS, line.split(","), strict=True)]
+        if values[0] != i or not all(math.isfinite(value) for value in values if value is not None):
+            raise ValueError
     except ValueError:
-        raise UserError(f"{path}: is not text: restore or delete the file") from None
-
-
-def read_metrics(run):
-    """Return metrics.csv as a list of {column: number, or None where empty}, one dict per epoch."""
-    path = run / "metrics.csv"
-    try:
-        rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
-    except csv.Error as error:
-        raise UserError(f"{path}: {error}") from None
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise UserError(f"{path}: its header is not {','.join(COLUMNS)}: the file is damaged")
-    metrics = []
-    for i, row in enumerate(rows[1:]):
-        try:
-            values = [None if cell == "" and name in MAY_BE_EMPTY else float(cell)
-                      for name, cell in zip(COLUMNS, row, strict=True)]
-            if values[0] != i or not all(math.isfinite(value) for value in values if value is not None):
-                raise ValueError
-        except ValueError:
-            raise UserError(f"{path}: row {i + 2} is damaged: {','.join(row):.60}") from None
-        metrics.append(dict(zip(COLUMNS, [i, *values[1:]], strict=True)))
-    return metrics
-
-
-def append_metrics(run, row):
-    """Append one epoch's {column: number or None} to metrics.csv; floats are written so that they read back exact."""
-    append(run / "metrics.csv", ",".join("" if row[name] is None else repr(row[name]) for name in COLUMNS) + "\n")
-
-
-def say(run, line):
-    """Print a line of the log and append it to log.txt."""
-    append(run / "log.txt", line + "\n")
-    print(line, flush=True)
-
-
-def append(path, content):
-    """Append text or bytes to a file and flush it to disk; if the disk refuses a part, nothing is appended."""
-    with open(path, "ab", buffering=0) as file:
-        size = file.tell()
-        try:
-            left = memoryview(content if isinstance(content, bytes) else content.encode())
-            while left:
-                left = left[file.write(left):]
-            os.fsync(file.fileno())
-        except OSError as error:
-            file.truncate(size)
-            raise _naming(path, error) from None
-
-
-def write_whole(path, content):
-    """Write a file of text or bytes so that at every instant either the old or the new one is there, whole."""
-    beside = path.with_name(f".{path.name}.tmp")
-    try:
-        with open(beside, "wb") as file:
-            file.write(content if isinstance(content, bytes) else content.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise _naming(path, error) from None
-    sync_folder(path.parent)
-
-
-def _naming(path, error):
-    """Return an OSError with the name of its file: writing, unlike opening, leaves it out."""
-    return OSError(error.errno, error.strerror, str(path))
-
-
-def write_result(run, config, values):
-    """Write result.json: the values, the digest of the settings they came from, and that of all of these."""
-    values = {**values, "config": digest_of(result_settings(config))}
-    write_whole(run / "result.json", json.dumps({**values, "digest": digest_of(values)}, indent=2) + "\n")
-
-
-def read_result(run):
-    """Return result.json as a dict, or None if the run is not finished; raise UserError if it is damaged."""
-    path = run / "result.json"
-    if not os.path.lexists(path):
-        return None
-    result = read_json(path)
-    digest = result.pop("digest", None)
-    if (any(type(result.get(name)) not in (int, float) for name in FIGURES) or digest != digest_of(result)
-            or result.get("scored") not in ("last", "best")
-            or not all(isinstance(result.get(name), str) for name in ("data", "weights", "config"))):
-        raise UserError(f"{path}: damaged or edited: delete it and score the run again by --resume {run}")
-    return result
-
-
-def digest_of(values):
-    """Return the SHA-256 (hex) of a dict of plain values."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def sync_folder(folder):
-    """Flush a folder's entries to disk, where the system can do that."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def file_digest(path, n_bytes=None):
-    """Return the SHA-256 (hex) of a file's first n_bytes, or all; raise OSError if it is shorter."""
-    content = path.read_bytes()
-    if n_bytes is not None and len(content) < n_bytes:
-        raise OSError(f"{path} is shorter than {n_bytes} bytes")
-    return hashlib.sha256(content[:n_bytes]).hexdigest()
-
-
-def describe_machine():
-    """Return what a result could depend on beside config and data: versions, system, processor, code."""
-    packages = {name: _version(name) for name in ("tensorflow", "tf_keras", "numpy", "rnn_mnist")}
-    return {"python": platform.python_version(), **packages, "platform": platform.platform(), **processor.describe(),
-            "git_commit": _git_commit()}
-
-
-def note_environment(run, environment):
-    """Add to environment.json what is different where a run goes on; a lost or damaged one is left as it is."""
-    with contextlib.suppress(UserError):
-        before = read_json(run / "environment.json")
-        changed = {name: value for name, value in environment.items() if before.get(name) != value}
-        if changed:
-            earlier = before.get("resumed_with")
-            before["resumed_with"] = [*(earlier if isinstance(earlier, list) else []), changed]
-            write_whole(run / "environment.json", json.dumps(before, indent=2) + "\n")
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _git_commit():
-    """Return the commit of this source tree, '-dirty' added if it was changed; None outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+        raise UserError(f"{path}: row {i + 2} is damaged: {line:.60}") from None
+    return dict(zip(METRICS, [i, *values[1:]], strict=True))

@@ -1,21 +1,21 @@
 """Every session.run: one loop over minibatches for training, validation and test; weights out and in."""
 
-import contextlib
 import glob
 import hashlib
 import math
 import os
-import re
 import shutil
+import sys
 import tempfile
-from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import processor
-from rnn_mnist.config import UserError
-from rnn_mnist.data import in_order
+from rnn_mnist.console import machine
+from rnn_mnist.console.quiet import reason
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.data import sequential_batches
+from rnn_mnist.graph import build_graph
 from rnn_mnist.tf1 import tf
 
 EVAL_BATCH = 1000  # images per slice of an evaluation: large enough to be fast, small enough to keep memory flat
@@ -29,97 +29,101 @@ class Totals(NamedTuple):
     n_correct: int = 0
     xentropy: float = 0.0
 
-    @property
-    def accuracy(self):
-        """Return the share of images classified right, 0..1."""
-        return self.n_correct / self.n_images
-
-    @property
-    def loss(self):
-        """Return the mean cross-entropy per image, in nats."""
-        return self.xentropy / self.n_images
+    accuracy = property(lambda self: self.n_correct / self.n_images, doc="The share of images classified right.")
+    loss = property(lambda self: self.xentropy / self.n_images, doc="The mean cross-entropy per image, in nats.")
 
 
 class Diverged(Exception):
     """Say that the loss or a weight was not finite; args: steps done before that in the epoch."""
 
 
-def new_session(graph, config):
-    """Return a session with freshly initialised variables, one thread per replica but no more than there are cores.
+class Network:
+    """Hold the graph of a config, its variables, freshly initialised, and its session, as one object and a context.
 
-    It computes on the CPU, also where there is a GPU, and with the config's instruction set. Raise UserError if this
-    processor lacks that, or if this process computes with another already.
+    It computes on the CPU, also where there is a GPU, and with the config's instruction set; threads as in RunOptions.
+    Raise UserError if this processor lacks that, or if this process computes with another already.
     """
-    processor.use(config.isa)
-    settings = on_cpu(inter_op_parallelism_threads=n_threads(config), intra_op_parallelism_threads=1)
-    # Remapping would join each product with the bias after it into one operation of oneDNN's, which is the slower way:
-    # dynamic and static measured up to 1.08 times as fast without.
-    rewriting = settings.graph_options.rewrite_options
-    rewriting.remapping = rewriting.OFF
-    session = tf.Session(config=settings)
-    session.run(graph.init)
-    return session
+
+    def __init__(self, config, threads=0):
+        machine.use(config.isa)
+        sys.audit("rnn_mnist.graph", config)
+        self.config, self.graph = config, build_graph(config)
+        self.n_threads = threads or min(config.replicas, machine.n_cores())
+        self.gpus = [device.name for device in tf.config.list_physical_devices("GPU")]  # found here; none is used
+        settings = on_cpu(inter_op_parallelism_threads=self.n_threads, intra_op_parallelism_threads=1)
+        # Remapping would join each product with the bias after it into one operation of oneDNN's, which is the slower
+        # way: dynamic and static measured up to 1.08 times as fast without.
+        rewriting = settings.graph_options.rewrite_options
+        rewriting.remapping = rewriting.OFF
+        self.session = tf.Session(graph=self.graph.tf_graph, config=settings)
+        self.session.run(self.graph.init)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.session.close()
+
+    def run_epoch(self, batches, totals=None, dropout=None):
+        """Run the minibatches; return the Totals, counted on from those given, and the last minibatch (None: none ran).
+
+        batches yields (X uint8 [batch, 28, 28], y int [batch]). With a dropout rate, 0 included, each minibatch is
+        trained on; without, it is only scored. Raise Diverged if a training loss is not finite.
+        """
+        graph, train = self.graph, dropout is not None
+        totals, batch = totals or Totals(), None
+        fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
+        for batch in batches:
+            n_correct, xentropy, *_ = self.run(fetches, (graph.pixels, graph.y, graph.dropout_rate),
+                                               (*batch, dropout or 0.0))
+            if train and not math.isfinite(xentropy):
+                raise Diverged(totals.n_steps)
+            totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]), totals.n_correct + int(n_correct),
+                            totals.xentropy + float(xentropy))
+        return totals, batch
+
+    def evaluate(self, images, labels):
+        """Return the Totals of a whole set, uint8 [n, 28, 28] and int [n], in slices; counts are exact."""
+        sys.audit("rnn_mnist.evaluate", self)
+        return self.run_epoch(sequential_batches(images, labels, EVAL_BATCH))[0]
+
+    def predict(self, images):
+        """Return float32 logits [n, 10] of images: uint8 as in the data, or float32 as the network's X."""
+        X = self.graph.pixels if images.dtype == np.uint8 else self.graph.X
+        return np.concatenate([np.zeros([0, 10], np.float32), *(
+            self.run(self.graph.logits, [X], [part]) for part, _ in sequential_batches(images, images, EVAL_BATCH))])
+
+    def run(self, fetches, tensors=(), values=()):
+        """Return what the session makes of fetches, a structure of tensors, with values fed for tensors."""
+        with self.graph.tf_graph.as_default():  # elsewhere TensorFlow 2 lets no tensor be a key
+            return self.session.run(fetches, dict(zip(tensors, values, strict=True)))
+
+    def weights(self):
+        """Return {variable name: float32 array} of all trainable variables, sorted by name."""
+        return self.session.run(self.graph.weights)
+
+    def save(self, prefix):
+        """Write all variables to a checkpoint; raise OSError if the disk refuses."""
+        try:
+            with self.graph.tf_graph.as_default():
+                self.graph.saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
+        except (tf.errors.OpError, ValueError) as error:  # ValueError: the Saver's word for a folder it can't write to
+            raise OSError(f"cannot write {prefix}: {reason(error)}") from None
+
+    def restore(self, prefix):
+        """Read all variables back from a checkpoint; raise UserError if it does not fit the graph."""
+        try:
+            with tempfile.TemporaryDirectory() as folder, self.graph.tf_graph.as_default():
+                for path in glob.glob(glob.escape(prefix) + ".*"):  # TensorFlow takes "[" in a path for a pattern
+                    shutil.copy(path, folder)
+                self.graph.saver.restore(self.session, os.path.join(folder, os.path.basename(prefix)))
+        except (tf.errors.OpError, ValueError) as error:
+            raise UserError(f"{prefix}: cannot be read as a checkpoint of this network: {reason(error)}") from None
 
 
 def on_cpu(**settings):
     """Return a ConfigProto of the settings for a session that uses no GPU: one rounds otherwise than a processor."""
     return tf.ConfigProto(device_count={"GPU": 0}, **settings)
-
-
-def n_threads(config):
-    """Return how many threads run operations: as set, or one per replica but no more than there are cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return config.threads or min(config.replicas, cores)
-
-
-def visible_gpus():
-    """Return the names of the GPUs that TensorFlow finds here; none is used."""
-    return [device.name for device in tf.config.list_physical_devices("GPU")]
-
-
-def run_epoch(session, graph, batches, totals=None, dropout=None):
-    """Run the minibatches; return the Totals, counted on from those given, and the last minibatch (None if none ran).
-
-    batches yields (X uint8 [batch, 28, 28], y int [batch]). With a dropout rate, 0 included, each minibatch is trained
-    on; without, it is only scored. Raise Diverged if a training loss is not finite.
-    """
-    train = dropout is not None
-    totals, batch = totals or Totals(), None
-    fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
-    for batch in batches:
-        feed = dict(zip((graph.pixels, graph.y), batch, strict=True))
-        if dropout:
-            feed[graph.dropout_rate] = dropout
-        n_correct, xentropy, *_ = session.run(fetches, feed)
-        if train and not math.isfinite(xentropy):
-            raise Diverged(totals.n_steps)
-        totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]), totals.n_correct + int(n_correct),
-                        totals.xentropy + float(xentropy))
-    return totals, batch
-
-
-def evaluate(session, graph, images, labels):
-    """Return the Totals of a whole set, uint8 [n, 28, 28] and int [n], in slices; counts are exact."""
-    return run_epoch(session, graph, in_order(images, labels, EVAL_BATCH))[0]
-
-
-def predict(session, graph, images):
-    """Return float32 logits [n, 10] of images: uint8 as in the data, or float32 as the network's X."""
-    X = graph.pixels if images.dtype == np.uint8 else graph.X
-    slices = (session.run(graph.logits, {X: images[start:start + EVAL_BATCH]})
-              for start in range(0, len(images), EVAL_BATCH))
-    return np.concatenate(list(chain([np.zeros([0, 10], np.float32)], slices)))
-
-
-def penalty(session, graph):
-    """Return the L2 term of the loss for the weights as they are."""
-    return float(session.run(graph.penalty))
-
-
-def weights(session):
-    """Return {variable name: float32 array} of all trainable variables, sorted by name."""
-    values = session.run({variable.op.name: variable for variable in tf.trainable_variables()})
-    return dict(sorted(values.items()))
 
 
 def weights_digest(arrays):
@@ -129,39 +133,3 @@ def weights_digest(arrays):
         digest.update(f"{name} {array.shape} ".encode())
         digest.update(np.ascontiguousarray(array, "<f4").tobytes())
     return digest.hexdigest()
-
-
-def save(session, graph, prefix):
-    """Write all variables to a checkpoint; raise OSError if the disk refuses."""
-    try:
-        graph.saver.save(session, prefix, write_meta_graph=False, write_state=False)
-    except (tf.errors.OpError, ValueError) as error:  # ValueError: the Saver's word for a folder it cannot write to
-        raise OSError(f"cannot write {prefix}: {_reason(error)}") from None
-
-
-def restore(session, graph, prefix):
-    """Read all variables back from a checkpoint; raise UserError if it does not fit the graph."""
-    try:
-        with _without_brackets(prefix) as readable:
-            graph.saver.restore(session, readable)
-    except (tf.errors.OpError, ValueError) as error:
-        raise UserError(f"{prefix}: cannot be read as a checkpoint of this network: {_reason(error)}") from None
-
-
-@contextlib.contextmanager
-def _without_brackets(prefix):
-    """Give a path to the same checkpoint, a copy if need be, that TensorFlow does not take for a pattern of names."""
-    if "[" not in prefix:
-        yield prefix
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        for path in glob.glob(glob.escape(prefix) + ".*"):
-            shutil.copy(path, folder)
-        yield os.path.join(folder, os.path.basename(prefix))
-
-
-def _reason(error):
-    """Return the words of a TensorFlow error that say why: after the line of the node, where it names one."""
-    found = re.search(r"^Node: .*\n(?:.*; )?(.+)", str(error), re.MULTILINE)
-    lines = [found[1]] if found else str(error).split("\n")
-    return lines[0].strip()[:120] or type(error).__name__

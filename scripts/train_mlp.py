@@ -5,7 +5,8 @@ python scripts/train_mlp.py --hidden-sizes 100 50 --optimizer sgd --learning-rat
 python scripts/train_mlp.py --resume runs/NAME --epochs 10
 """
 
-from rnn_mnist.console.command import run, train_command
+from rnn_mnist.console.command import run
+from rnn_mnist.tutorials.command import train_command
 
 
 def main():

@@ -5,7 +5,8 @@ python scripts/train_rnn.py --n-neurons 100 --seed 7
 python scripts/train_rnn.py --resume runs/NAME --epochs 10
 """
 
-from rnn_mnist.console.command import run, train_command
+from rnn_mnist.console.command import run
+from rnn_mnist.tutorials.command import train_command
 
 
 def main():

@@ -1,22 +1,37 @@
-"""The command line: flags made from the config's fields, and one-line errors. Imports nothing heavy."""
+"""The command line: a parser, flags made from settings, and one-line errors. Imports nothing heavy."""
 
 import argparse
 import dataclasses
 import io
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
-from rnn_mnist import processor
-from rnn_mnist import run as runs
-from rnn_mnist.config import Config, Stopped, UserError, flag_name, with_settings
-from rnn_mnist.tutorials.presets import PRESETS, preset
+from rnn_mnist.console import languages, settings
+from rnn_mnist.console.settings import Stopped, UserError, flag_name
+
+_INSTALLED = Path(__file__).resolve().parents[1] / "scripts"  # where a wheel has them
+SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "scripts"
+
+
+def subcommand(name):
+    """Return what rnn-mnist calls one of the scripts."""
+    return name.replace("_", "-").replace("train-rnn", "train")
+
+
+def script(name):
+    """Return the command that starts one of the scripts: by its file in a checkout, as rnn-mnist's where installed."""
+    return f"rnn-mnist {subcommand(name)}" if SCRIPTS == _INSTALLED else f"python scripts/{name}.py"
 
 
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line, and whose help shows every default."""
 
     def __init__(self, doc, **kwargs):
+        doc = doc and re.sub(r"python scripts/(\w+)\.py", lambda found: script(found[1]), doc)
+        kwargs.setdefault("prog", script(Path(sys.argv[0]).stem))
         super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter,
                          allow_abbrev=False, **kwargs)
 
@@ -26,54 +41,46 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def add_config_flags(parser, base):
-    """Add a flag for every setting; the help shows base's values as defaults."""
+def add_setting_flags(parser, *bases):
+    """Add a flag for every setting of instances of settings classes, whose values the help shows as defaults.
+
+    A flag that is not given leaves nothing in the parsed arguments.
+    """
     group = parser.add_argument_group("settings")
-    for item in dataclasses.fields(Config):
-        if not item.metadata["flag"]:
-            continue
-        group.add_argument(flag_name(item), dest=item.name, default=argparse.SUPPRESS, **_flag_form(item),
-                           help=f"{item.metadata['help']} (default: {_shown(getattr(base, item.name))})")
+    for base in bases:
+        for item in dataclasses.fields(base):
+            if item.metadata["flag"]:
+                group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS, **_flag_form(item),
+                                   help=f"{item.metadata['help']} (default: {_shown(getattr(base, item.name))})")
 
 
-def settings_given(args):
-    """Return {setting: value} of the flags that a parsed command line gave."""
-    given = {item.name: getattr(args, item.name) for item in dataclasses.fields(Config) if item.name in args}
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+def add_data_flags(parser, *names):
+    """Add those of the flags data, data_dir and offline, as training has them, to a script's parser."""
+    if "data" in names:
+        parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto",
+                            help="mnist, synthetic, or auto: mnist if it can be had (default: auto)")
+    if "data_dir" in names:
+        parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
+    if "offline" in names:
+        parser.add_argument("--offline", action="store_true", help="make no network call")
 
 
-def train_command(doc, experiment):
-    """Train or resume as the command line says; experiment: the preset that the flags change. Return the Result."""
-    first = Parser(None, add_help=False)
-    first.add_argument("--experiment", default=experiment)
-    base = preset(first.parse_known_args()[0].experiment)
-    parser = Parser(doc)
-    parser.add_argument("--experiment", metavar="NAME",
-                        help=f"start from the settings of {', '.join(PRESETS)} (default: {experiment})")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; --epochs N extends it")
-    add_config_flags(parser, base)
-    args = parser.parse_args()
-    if args.resume is not None and args.experiment:
-        parser.error("--resume takes its settings from the run: leave out --experiment")
-    given = settings_given(args)
-    if args.resume is None:
-        config = with_settings(base, **given)
-        runs.new_run_path(config, base)  # refused now rather than after the seconds that TensorFlow takes to import
-        processor.resolve(config.isa)
-    else:
-        runs.read_config(runs.open_run(args.resume))
-    if "verbose" in args and args.verbose:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    from rnn_mnist.train import resume, train
-    if args.resume is not None:
-        return resume(args.resume, given)
-    return train(config, base)
+def add_lang_flag(parser):
+    """Add --lang to a script's parser; parsing sets the language of the process."""
+    parser.add_argument("--lang", choices=languages.LANGUAGES, type=_use_language,
+                        help="language of tables and pictures (default: as LANG says)")
+
+
+def _use_language(name):
+    languages.use(name)
+    return name
 
 
 def run(main):
     """Call main() and exit with what it returns; turn what a user can mend into one line on stderr and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name or a terminal may not know every letter
+    settings.as_flags = True
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _interrupt)
@@ -93,6 +100,8 @@ def run(main):
         code = _complain(f"error: {error.filename or 'standard output'}: {error.strerror or error}", 2)
     except KeyboardInterrupt as interrupt:
         os._exit(_complain("interrupted", *interrupt.args))  # else TensorFlow complains of graphs left half-built
+    finally:
+        settings.as_flags = False
     sys.exit(code)
 
 
@@ -108,6 +117,7 @@ def _interrupt(number, frame):
 
 def _complain(line, code):
     """Print a message as one line on stderr, whatever it quotes, and return the code."""
+    sys.audit("rnn_mnist.complaint", code)
     print(" ".join(str(line).split()), file=sys.stderr)
     return code
 

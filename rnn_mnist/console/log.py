@@ -1,22 +1,34 @@
-"""The lines of a run's log, in a fixed form: people read and compare them."""
+"""The lines of a run's log, in a fixed form: people read and compare them; and what only a terminal gets."""
 
 import shlex
+import sys
+import time
 
-from rnn_mnist.data import ORIGINAL
+from rnn_mnist.console.command import script
+from rnn_mnist.console.languages import ORIGINAL, loud
+from rnn_mnist.console.settings import differences
 
 
 def first_line(config, data):
-    """Return the line that begins a log: what is trained on what."""
+    """Return the line that begins a log: what is trained on what; data: a Data."""
     size = (f"{config.n_steps} steps x {config.n_inputs} inputs, {config.n_neurons} neurons" if config.model == "rnn"
             else "-".join(map(str, (784, *config.hidden_sizes, 10))))
     counts = ", ".join(f"{len(split.labels)} {name}" for name, split in
                        (("training", data.train), ("validation", data.valid), ("test", data.test)))
-    return f"{config.model} ({size}), seed {config.seed}, data : {_loud(data.source.kind)} ({counts})"
+    return f"{config.model} ({size}), seed {config.seed}, data : {loud(data.source.kind)} ({counts})"
+
+
+def run_name(config, base):
+    """Return the name of a new run: time, model, what differs from base, seed."""
+    words = [name + ("-".join(map(str, value)) if isinstance(value, tuple) else str(value))
+             for name, value in differences(config, base).items() if name != "seed"]
+    return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *words, f"s{config.seed}"])[:200]
 
 
 def epoch_line(row, config):
     """Return the tutorial's line of an epoch, then what we add; row: {column of metrics.csv: number or None}."""
     def shown(name, form):
+        """Return a figure in a form, - where there is none."""
         return "-" if row[name] is None else format(row[name], form)
 
     running = "" if config.model == "rnn" else (
@@ -36,17 +48,28 @@ def last_lines(run, config, values):
     if config.l2:
         yield (f"penalty : {values['penalty']:.4f} "
                f"loss_test with penalty : {values['loss_test'] + values['penalty']:.4f}")
-    kind = "" if values["data"] == ORIGINAL else f" ({_loud(values['data'])})"
+    kind = "" if values["data"] == ORIGINAL else f" ({loud(values['data'])})"
     yield (f"acc_test : {values['acc_test']:.4f} loss_test : {values['loss_test']:.4f}{kind} "
            f"weights : {values['weights']} run : {run}")
     yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
 
 
-def _loud(kind):
-    """Return what the data is, in capitals unless it is the original MNIST: its scores must not pass for MNIST's."""
-    return kind if kind == ORIGINAL else kind.upper()
-
-
 def resume_command(run, config):
     """Return the command that goes on with a run."""
-    return f"python scripts/train_{config.model}.py --resume {shlex.quote(str(run))}"
+    return f"{script(f'train_{config.model}')} --resume {shlex.quote(str(run))}"
+
+
+def note_on_terminal(line):
+    """Print a line on stderr if that is a terminal."""
+    if sys.stderr.isatty():
+        print(line, file=sys.stderr)
+
+
+def with_bar(batches, label, n_steps):
+    """Yield the batches, with a progress bar on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield from batches
+        return
+    from tqdm import tqdm
+    with tqdm(batches, label, n_steps, leave=False, unit="step") as bar:
+        yield from bar

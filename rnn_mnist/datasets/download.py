@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 
+from rnn_mnist.console.settings import named
+
 NPZ = {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}
 GZIPS = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -24,7 +26,7 @@ MIRRORS = (
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", "mnist-idx", GZIPS),
 )
 HOW_TO_GET = (f"fetch {MIRRORS[0][0]}mnist.npz, or {', '.join(GZIPS)} from {MIRRORS[1][0]} or {MIRRORS[2][0]}, "
-              "and give their folder with --data-dir")
+              "and give their folder by")
 TIMEOUT = 5  # seconds without an answer after which a mirror counts as dead
 
 
@@ -45,7 +47,7 @@ def find_mnist(offline):
     damaged = [os.path.join(folder, name) for folder, files in places for name, digest in files.items()
                if os.path.exists(os.path.join(folder, name)) and not _is_sound(os.path.join(folder, name), digest)]
     reasons = [f"{path} has the wrong SHA-256 and is not used" for path in damaged]
-    hindrance = "--offline forbids the download" if offline else _hindrance(cache)
+    hindrance = f"{named('offline')} forbids the download" if offline else _hindrance(cache)
     if hindrance:
         return None, "; ".join(dict.fromkeys([*reasons, hindrance]))
     for url, place, files in MIRRORS:

@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import itertools
 import os
-import tempfile
 
 import numpy as np
+
+from rnn_mnist import files
 
 N_TRAIN, N_TEST, SEED = 60_000, 10_000, 1998
 DIGEST = "8e9fa34285327bf8255874caf2bd66477efc66a4f6d3454190a147745e86f2e3"  # SHA-256 of the images, then labels
@@ -66,7 +67,8 @@ def load_digits(cache):
         images, labels = draw(N_TRAIN + N_TEST, SEED)
         content = np.concatenate([images.ravel(), labels])
         with contextlib.suppress(OSError):
-            _write_cache(path, content)
+            os.makedirs(cache, exist_ok=True)
+            files.write(path, content.tobytes())
     images, labels = content[:-(N_TRAIN + N_TEST)].reshape(-1, 28, 28), content[-(N_TRAIN + N_TEST):]
     return images[:N_TRAIN], labels[:N_TRAIN], images[N_TRAIN:], labels[N_TRAIN:]
 
@@ -167,18 +169,3 @@ def _read_cache(path):
     except OSError:
         return None
     return content if hashlib.sha256(content).hexdigest() == DIGEST else None
-
-
-def _write_cache(path, content):
-    """Write the bytes beside their place and move them there; leave nothing behind if that fails."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(path))
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        os.remove(beside)
-        raise

@@ -15,16 +15,16 @@ from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from rnn_mnist import run as runs
-from rnn_mnist.config import applies
+from rnn_mnist import files
+from rnn_mnist.console.settings import applies
 from rnn_mnist.tf1 import tf
 
 N_BINS = 30  # of a histogram, as TensorBoard draws them
 AT_THE_END = ("acc_test", "loss_test", "acc_train", "loss_train")
 
 
-def begin(run, config, graph):
-    """Write the event file of a run that starts or goes on: graph (a tf.Graph), settings, the epochs in metrics.csv.
+def begin(run, config, graph, metrics):
+    """Write the event file of a run that starts or goes on: graph (a tf.Graph), settings, the rows of metrics.csv.
 
     Histograms of those epochs are taken over from the old files. The name is new, because an open TensorBoard never
     looks again at a file it has read. Raise OSError if the disk refuses.
@@ -36,13 +36,13 @@ def begin(run, config, graph):
     events = [tf.Event(wall_time=time.time(), file_version="brain.Event:2"),
               _event(0, graph_def=graph.as_graph_def(add_shapes=True).SerializeToString()),
               _event(0, summary=tf.Summary(value=[_settings(run, config)]))]
-    for row in runs.read_metrics(run):
+    for row in metrics:
         event = _event(row["epoch"], summary=tf.Summary(value=_scalars(row)))
         found = recorded.get(event.step)
         same = found is not None and list(found.summary.value[:len(event.summary.value)]) == list(event.summary.value)
         events.append(found if same else event)
     new = folder / f"events.out.tfevents.{time.time_ns()}"
-    runs.write_whole(new, _frames(events))
+    files.write(new, _frames(events))
     for path in old:
         path.unlink()
 
@@ -79,7 +79,7 @@ def _append(run, events):
     """Append events to a run's event file; a file deleted meanwhile is begun anew, and whole again after a resume."""
     path = (_files(run) or [run / "events" / "events.out.tfevents.0"])[-1]
     path.parent.mkdir(exist_ok=True)
-    runs.append(path, _frames(events))
+    files.append(path, _frames(events))
 
 
 def _frames(events):
@@ -104,7 +104,7 @@ def _scalars(row):
 def _settings(run, config):
     """Return the Summary.Value of the settings that can change the result and have an effect, for HParams' table."""
     values = {item.name: getattr(config, item.name) for item in dataclasses.fields(config)
-              if item.metadata["result"] and applies(config, item)}
+              if applies(vars(config), item)}
     hparams = {name: {"number_value": value} if isinstance(value, int | float) else {"string_value": str(value)}
                for name, value in values.items()}
     return _hparams(metadata.SESSION_START_INFO_TAG, session_start_info={

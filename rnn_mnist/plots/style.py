@@ -1,4 +1,4 @@
-"""What all pictures share: colours, fonts, a figure without global state, and a PNG that appears whole.
+"""What all pictures share: colours, fonts, language, a figure without global state, and a PNG that appears whole.
 
 Import it only where something is drawn: matplotlib takes half a second. What is drawn is in the modules that own it.
 """
@@ -6,7 +6,6 @@ Import it only where something is drawn: matplotlib takes half a second. What is
 import contextlib
 import functools
 import io
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -14,6 +13,9 @@ from pathlib import Path
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+
+from rnn_mnist import files
+from rnn_mnist.console import languages
 
 # Colours that colour-blind people tell apart (M. Okabe and K. Ito, 2008), without the yellow that vanishes on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -28,8 +30,32 @@ KOREAN_FILES = ("malgun", "applesdgothic", "applegothic", "nanum", "notosanscjk"
 
 
 def new_figure(width, height):
-    """Return an empty Figure of that size in inches, laid out so that nothing is cut off; call font_for first."""
+    """Return an empty Figure of that size in inches, laid out so that nothing is cut off, in the language's font.
+
+    Letters that the font lacks come from the other: names of runs and files may hold any.
+    """
+    family = _korean_font()
+    fonts = [family, "DejaVu Sans"] if _language() == "ko" else ["DejaVu Sans", *([family] if family else [])]
+    matplotlib.rcParams["font.family"] = fonts
     return Figure((width, height), layout="constrained")
+
+
+def text(english, **values):
+    """Return a sentence in the language that pictures can show: English if no font holds Hangul."""
+    return languages.text(english, _language(), **values)
+
+
+def data_name(kind):
+    """Return what a picture calls the data: loud unless it is the original MNIST."""
+    return text(languages.loud(kind))
+
+
+def _language():
+    """Return the language of the process, or English, having said why, if it is Korean and no font holds Hangul."""
+    if languages.current() == "ko" and _korean_font() is None:
+        _note_missing_font()
+        return "en"
+    return languages.current()
 
 
 def label(name):
@@ -49,33 +75,9 @@ def save(figure, path):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # a letter in a run's name that no font has is drawn as a box
         figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
-    beside = path.with_name(f".{path.name}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with open(beside, "wb") as file:
-            file.write(image.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
+    files.write(path, image.getvalue())
     return path
-
-
-def font_for(lang):
-    """Set the font for what is drawn next, and return the language it can show: English if no font holds Hangul.
-
-    Letters that the language's font lacks come from the other: names of runs and files may hold any.
-    """
-    family = _korean_font()
-    if family is None:
-        if lang == "ko":
-            _note_missing_font()
-        matplotlib.rcParams["font.family"] = ["DejaVu Sans"]
-        return "en"
-    matplotlib.rcParams["font.family"] = [family, "DejaVu Sans"] if lang == "ko" else ["DejaVu Sans", family]
-    return lang
 
 
 @functools.cache

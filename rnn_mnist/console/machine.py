@@ -1,0 +1,167 @@
+"""The machine: which instruction sets its processor has, which one this process uses, what is installed.
+
+oneDNN writes its products for an instruction set, and with that go the order of rounding and every later bit. So a run
+names the one it uses, and this module has TensorFlow keep to it, by environment variables that TensorFlow and oneDNN
+read once in a process. It never imports TensorFlow; what a processor has is asked of NumPy.
+"""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+from rnn_mnist.console.settings import UserError, named
+
+ARM = "arm"  # processors of this kind have no instruction sets to choose from, and bits of their own
+DEFAULT_ISA = ARM if platform.machine().lower() in ("arm64", "aarch64") else "avx2"
+# Each of oneDNN's instruction sets that has float32 products of its own, slowest first, and what NumPy calls its parts.
+NEEDS = {"sse41": ("SSE41",), "avx": ("AVX",), "avx2": ("AVX2",),
+         "avx512_core": ("AVX512F", "AVX512BW", "AVX512VL", "AVX512DQ")}
+ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
+# TensorFlow turns its oneDNN operations on by itself on some processors only. Without them Eigen cuts long sums into
+# pieces as large as suits the first-level cache, which makes the cache's size part of the result; oneDNN does not.
+PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1", ISA_VARIABLE: DEFAULT_ISA.upper()}
+# Others that were seen to change the result.
+CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS")
+
+CURE = "pip install -r requirements.txt"
+
+_in_use = None
+
+
+def features():
+    """Return the names of the instruction sets that this processor has, sorted, as NumPy knows them."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__ as found
+    except ImportError:  # NumPy 1
+        from numpy.core._multiarray_umath import __cpu_features__ as found
+    return sorted(name for name, there in found.items() if there)
+
+
+def available():
+    """Return the names that --isa takes on this processor, the fastest last."""
+    if DEFAULT_ISA == ARM:
+        return [ARM]
+    there = set(features())
+    return [isa for isa, needs in NEEDS.items() if there.issuperset(needs)]
+
+
+def resolve(isa):
+    """Return the instruction set that a name means here; raise UserError if this processor lacks it."""
+    there = available()
+    if isa == "native":
+        return there[-1]
+    if isa not in there:
+        raise UserError(f"{named('isa', isa)}: this processor has {', '.join(there)} only: add "
+                        f"{named('isa', there[-1])}, whose bits are others")
+    return isa
+
+
+def to_look_with(isa, run=None):
+    """Return the instruction set to compute with where a run that used `isa` is only looked at.
+
+    It is the run's own, unless this process computes with another already or this processor lacks it; a run's name is
+    to be given where nobody else says so.
+    """
+    there = available()
+    here = _in_use or (isa if isa in there else there[-1])
+    if run and here != isa:
+        print(f"note: {run} was trained with {isa} and is computed with {here} here: figures agree within rounding",
+              file=sys.stderr)
+    return here
+
+
+def pin_variables():
+    """Set and clear the variables that change results; to be called before TensorFlow is first imported.
+
+    Whatever is computed before use() says otherwise is computed with the default instruction set.
+    """
+    for name in CLEARED:
+        os.environ.pop(name, None)
+    os.environ.update(PINNED)
+
+
+def use(isa):
+    """Have this process compute with an instruction set; to be called before its first product.
+
+    Raise UserError if it computes with another already: oneDNN asks once in a process.
+    """
+    global _in_use
+    isa = resolve(isa)
+    if _in_use not in (None, isa):
+        raise UserError(f"{named('isa', isa)}: this process computes with {_in_use} already, and it can use one only: "
+                        "start a process for each")
+    _in_use = isa
+    if isa != ARM:
+        os.environ[ISA_VARIABLE] = isa.upper()
+
+
+def check_installed():
+    """Raise UserError unless tensorflow and tf_keras are installed in the same minor version."""
+    found = {package: _version(package) for package in ("tensorflow", "tf_keras")}
+    for package, version in found.items():
+        if version is None:
+            raise UserError(f"{package} is not installed: run '{CURE}'")
+    minor = ".".join(found["tensorflow"].split(".")[:2])
+    if minor != ".".join(found["tf_keras"].split(".")[:2]):
+        raise UserError(f"tensorflow {found['tensorflow']} needs tf_keras {minor}, but tf_keras {found['tf_keras']} is "
+                        f"installed: run '{CURE}'")
+
+
+@contextlib.contextmanager
+def environment(**variables):
+    """Set environment variables for the length of the block."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            os.environ.update({} if value is None else {name: value})
+
+
+def n_cores():
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe(**more):
+    """Return what a result could depend on beside config and data, and more, as environment.json holds it."""
+    packages = {name: _version(name) for name in ("tensorflow", "tf_keras", "numpy", "rnn_mnist")}
+    return {"python": platform.python_version(), **packages, "platform": platform.platform(),
+            "system": platform.system(), "machine": ARM if DEFAULT_ISA == ARM else platform.machine(),
+            "cpu": _cpu(), "instruction_sets": " ".join(features()), "isa": _in_use, "cores": os.cpu_count(),
+            "variables": {name: os.environ[name] for name in PINNED if name in os.environ},
+            "git_commit": _git_commit(), **more}
+
+
+def _cpu():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _git_commit():
+    """Return the commit of this source tree, '-dirty' added if it was changed; None outside a checkout of it."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():  # a repository further up is not ours: a copy may be installed within one
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None

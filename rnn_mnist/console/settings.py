@@ -1,0 +1,135 @@
+"""Settings as dataclass fields: declared with default, help and range on one spot, checked and converted when made.
+
+What is wrong is told in Python's words, or in flags on the command line. Knows no setting and no other module.
+"""
+
+import dataclasses
+import math
+import os
+
+as_flags = False  # whether messages call settings by their flags: command.run turns it on
+
+
+class UserError(Exception):
+    """Say in one line what is wrong, where, and what to do; the scripts print it and exit with 2."""
+
+
+class Stopped(Exception):
+    """Say in one line why a run ended before its time; code is what the script exits with."""
+
+    def __init__(self, message, code):
+        super().__init__(message)
+        self.code = code
+
+
+def named(name, value=None):
+    """Return what a message calls a setting, or a setting with a value: n_valid=0, on the command line --n-valid 0."""
+    if not as_flags:
+        return name if value is None else f"{name}={value!r}"
+    shown = " ".join(map(str, value)) if isinstance(value, list) else "" if value is None else value
+    return f"{flag_name(name)} {shown}".rstrip()
+
+
+def flag_name(name):
+    """Return the command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def setting(default, help, *, needs=None, flag=True, **limits):
+    """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0)."""
+    return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
+
+
+def convert(settings):
+    """Give every field the type it is declared with, or raise UserError; numbers are checked against their range."""
+    for item in dataclasses.fields(settings):
+        object.__setattr__(settings, item.name, _converted(item, getattr(settings, item.name)))
+
+
+def changed(settings, given):
+    """Return settings with those given in a dict; others that no longer apply fall back to their default."""
+    values = {**vars(settings), **given}
+    stale = {item.name: item.default for item in dataclasses.fields(settings)
+             if item.name not in given and not applies(values, item)}
+    new = type(settings)(**{**values, **stale})
+    for item in dataclasses.fields(new):
+        if item.name in given:
+            check_applies(new, item)
+    return new
+
+
+def sort(given, *kinds):
+    """Return a dict of the settings of each kind, a class, in a dict; raise UserError if one is of none."""
+    parts = [{item.name: given[item.name] for item in dataclasses.fields(kind) if item.name in given} for kind in kinds]
+    if unknown := sorted(set(given).difference(*parts)):
+        known = ", ".join(item.name for kind in kinds for item in dataclasses.fields(kind))
+        raise UserError(f"no such setting: {unknown[0]}: there are {known}")
+    return parts
+
+
+def read(values, where, *kinds):
+    """Return the settings of each kind, a class, of a dict that holds all; raise UserError, naming `where`, if not."""
+    known = {item.name for kind in kinds for item in dataclasses.fields(kind)}
+    for problem, keys in (("unknown key", set(values) - known), ("missing key", known - set(values))):
+        if keys:
+            raise UserError(f"{where}: {problem} '{sorted(keys)[0]}': the file is not from this version or was edited")
+    try:
+        return [kind(**part) for kind, part in zip(kinds, sort(values, *kinds), strict=True)]
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+
+
+def differences(settings, base):
+    """Return {name: value} of the settings that differ from those of another instance."""
+    return {name: value for name, value in dataclasses.asdict(settings).items() if value != getattr(base, name)}
+
+
+def _converted(item, value):
+    """Return a value as a field holds it; raise UserError unless it is of its type and within its limits."""
+    kind, limits = str if item.default is None else type(item.default), item.metadata
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        value = value.tolist()
+    if value is None and item.default is None:
+        return None
+    if kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    numbers = value if kind is tuple and isinstance(value, list | tuple) else (value,)
+    wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind,)
+    if wrong := [number for number in numbers if type(number) not in wanted]:
+        raise UserError(f"{named(item.name)} must be {_TYPE_WORDS[kind]}, got {wrong[0]!r:.60}")
+    if "choices" in limits and value not in limits["choices"]:
+        raise UserError(f"{named(item.name)} must be one of {', '.join(limits['choices'])}, got {value!r:.60}")
+    for number in numbers if kind in (int, float, tuple) else ():
+        _check_range(item.name, number, limits)
+    return tuple(numbers) if kind is tuple else kind(value)
+
+
+_TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", tuple: "whole numbers"}
+
+
+def _check_range(name, number, limits):
+    """Raise UserError unless a number is finite and within [low, high]."""
+    if not -(2**63) < number < 2**63 or not math.isfinite(number):
+        raise UserError(f"{named(name)} must be a finite number of reasonable size, got {number!r:.60}")
+    if "low" in limits and number < limits["low"]:
+        raise UserError(f"{named(name)} must be at least {limits['low']}, got {number}")
+    if "high" in limits and number > limits["high"]:
+        raise UserError(f"{named(name)} must be at most {limits['high']}, got {number}")
+
+
+def applies(values, item):
+    """Tell whether a field has any effect, given the {name: value} of all."""
+    if item.metadata["needs"] is None:
+        return True
+    other, wanted = item.metadata["needs"]
+    return values[other] in wanted if wanted else bool(values[other])
+
+
+def check_applies(settings, item):
+    """Raise UserError if a field has no effect, given the others."""
+    if not applies(vars(settings), item):
+        other, values = item.metadata["needs"]
+        if values is None:
+            raise UserError(f"{named(item.name)} has no effect without {named(other)}: leave it out, or give both")
+        raise UserError(f"{named(item.name)} has no effect with {other} {getattr(settings, other)}: "
+                        f"leave it out (it is for {other} {' or '.join(values)})")

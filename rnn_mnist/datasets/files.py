@@ -1,0 +1,197 @@
+"""MNIST's four arrays from IDX files or an npz, or drawn; no file is trusted, and it is told what was found where."""
+
+import gzip
+import hashlib
+import io
+import math
+import os
+import struct
+import sys
+import warnings
+import zipfile
+import zlib
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from rnn_mnist.console.languages import ORIGINAL, OTHER, SYNTHETIC
+from rnn_mnist.console.settings import UserError, named
+from rnn_mnist.datasets import download, synthetic
+from rnn_mnist.files import digest, read_bytes
+
+# The four files in the order used everywhere: name in a folder, key in an npz, dimensions, SHA-256 of the original's
+# uncompressed IDX content (the files of Y. LeCun, C. Cortes and C. Burges).
+PARTS = (
+    ("train-images", "x_train", 3, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    ("train-labels", "y_train", 1, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    ("t10k-images", "x_test", 3, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    ("t10k-labels", "y_test", 1, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+)
+MAX_IMAGES = 1_000_000  # per file
+MAX_BYTES = 784 * MAX_IMAGES + 1000  # of a file, and of what it unpacks to: one made to unpack endlessly is cut off
+CHUNK = 2**20
+AGAIN = "fetch the file again"
+
+
+class Split(NamedTuple):
+    """Hold images, uint8 [n, 28, 28], and their labels, int32 [n]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Source(NamedTuple):
+    """Say what the data is, where it was found, and its SHA-256 (over the digests of the four IDX contents)."""
+
+    kind: str
+    where: str
+    digest: str
+
+
+def load_arrays(data="auto", data_dir=None, offline=False):
+    """Return (four arrays, what they are, where they were found, their digest), looking in the README's order.
+
+    Training images uint8 [n, 28, 28] and labels int32 [n], then those for testing; the digest is SHA-256 over those of
+    the four IDX contents. Arguments as the settings of these names. Raise UserError if there is no such data.
+    """
+    arrays, where = _find(data, data_dir, offline)
+    digests = [idx_digest(array) for array in arrays]
+    kind = ORIGINAL if digests == [part[3] for part in PARTS] else OTHER if where else SYNTHETIC
+    arrays = [array if array.ndim == 3 else array.astype(np.int32) for array in arrays]
+    return arrays, kind, where or "drawn from a seed", digest("".join(digests).encode())
+
+
+def _find(data, data_dir, offline):
+    """Return (four arrays, their path or None if drawn)."""
+    if data == "synthetic":
+        if data_dir is not None:
+            raise UserError(f"{named('data', 'synthetic')} reads no files: leave out {named('data_dir')}")
+        return synthetic.load_digits(download.cache_folder()), None
+    given = data_dir, os.environ.get("RNN_MNIST_DATA") or None
+    for origin, path in zip((named("data_dir"), "RNN_MNIST_DATA"), given, strict=True):
+        if path is not None:
+            path = os.path.expanduser(path)
+            if not os.path.exists(path):
+                raise UserError(f"{origin}: no such file or folder '{path}': give the folder that holds MNIST")
+            return read_arrays(path), path
+    path, why = download.find_mnist(offline)
+    if path is not None:
+        return read_arrays(path), path
+    if data == "mnist":
+        raise UserError(f"no MNIST on this machine ({why}): {download.HOW_TO_GET} {named('data_dir')}")
+    print(f"NOTE: NO MNIST ON THIS MACHINE ({why}): USING SYNTHETIC DIGITS. These scores are not MNIST scores.",
+          file=sys.stderr, flush=True)
+    return synthetic.load_digits(download.cache_folder()), None
+
+
+def idx_digest(array):
+    """Return the SHA-256 (hex) of a uint8 array's IDX form: 0, 0, type 8, dimensions, sizes (big-endian), bytes."""
+    found = hashlib.sha256(struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape))
+    found.update(array)
+    return found.hexdigest()
+
+
+def read_arrays(path):
+    """Return (train images, train labels, test images, test labels), all uint8, from a folder or an npz.
+
+    Images are [n, 28, 28], labels [n] in 0..9. Raise UserError, naming the file, if anything is amiss.
+    """
+    files = _idx_paths(path) if os.path.isdir(path) else None
+    if files:
+        arrays = [_read_idx(file, n_dims) for file, (_, _, n_dims, _) in zip(files, PARTS, strict=True)]
+    else:
+        npz = os.path.join(path, "mnist.npz") if os.path.isdir(path) else path
+        files = [f"{npz}, {key}" for _, key, _, _ in PARTS]
+        arrays = _read_npz(npz)
+    for k in (0, 2):
+        images, labels = arrays[k], arrays[k + 1]
+        if len(images) != len(labels):
+            raise UserError(f"{files[k + 1]}: {len(labels)} labels for the {len(images)} images of {files[k]}")
+        if labels.max() > 9:
+            raise UserError(f"{files[k + 1]}: label {labels.max()} (at {np.argmax(labels > 9)}), expected 0 to 9")
+    return tuple(arrays)
+
+
+def _idx_paths(folder):
+    """Return the paths of the four IDX files in a folder, or None if it holds an mnist.npz instead."""
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror})") from None
+    found, missing = [], []
+    for name, _, n_dims, _ in PARTS:
+        names = [f"{name}{mark}idx{n_dims}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
+        paths = [os.path.join(folder, name) for name in names]
+        # A file before a folder of the same name: some unpackers leave both. A folder alone is refused when opened.
+        here = [path for path in paths if os.path.isfile(path)] or [path for path in paths if os.path.lexists(path)]
+        found += here[:1]
+        missing += [] if here else [names[0] + "[.gz]"]
+    if missing and not found and os.path.lexists(os.path.join(folder, "mnist.npz")):
+        return None
+    if missing:
+        other = "" if found else " and no mnist.npz"
+        raise UserError(f"{folder}: no {', '.join(missing)}{other}: put the four MNIST files or an mnist.npz there")
+    return found
+
+
+def _read_idx(path, n_dims):
+    """Return the uint8 array of an IDX file, gzip or raw."""
+    stream = io.BytesIO(read_bytes(path, MAX_BYTES, "put the data file itself there"))
+    if stream.getvalue()[:2] == b"\x1f\x8b":
+        stream = gzip.GzipFile(fileobj=stream)
+    try:
+        header = stream.read(4 + 4 * n_dims)
+        if len(header) < 4 + 4 * n_dims:
+            raise UserError(f"{path}: {'too short for an IDX header' if header else 'empty'}: {AGAIN}")
+        magic, *shape = struct.unpack(f">{1 + n_dims}I", header)
+        if magic != 0x800 + n_dims:
+            raise UserError(f"{path}: magic number {magic}, expected {0x800 + n_dims}: not an IDX file of "
+                            f"{'images' if n_dims == 3 else 'labels'}")
+        return _read_items(stream, shape, path)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: damaged or cut off ({error}): {AGAIN}") from None
+
+
+def _read_npz(path):
+    """Return the four arrays of an npz with Keras' keys; pickled objects are never loaded."""
+    content = read_bytes(path, MAX_BYTES, "give a folder, or an mnist.npz")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as members, warnings.catch_warnings(action="ignore"):
+            missing = [key for _, key, _, _ in PARTS if f"{key}.npy" not in members.namelist()]
+            if missing:
+                raise UserError(f"{path}: no array named {', '.join(missing)}: add what is missing")
+            return [_read_npy(members.open(f"{key}.npy"), n_dims, f"{path}, {key}") for _, key, n_dims, _ in PARTS]
+    except UserError:
+        raise
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes; all mean the same
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise UserError(f"{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz") from None
+
+
+def _read_npy(stream, n_dims, where):
+    """Return the uint8 array of a .npy file; numpy.load would allocate whatever its header claims."""
+    if np.lib.format.read_magic(stream) != (1, 0):  # numpy.save writes others only for what is not uint8
+        raise UserError(f"{where}: unusual type, expected uint8")
+    shape, column_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype != np.uint8:
+        raise UserError(f"{where}: type {dtype!s:.60}, expected uint8")
+    if len(shape) != n_dims or (column_order and n_dims > 1):
+        expected = "[n, 28, 28] in C order" if n_dims == 3 else "[n]"
+        raise UserError(f"{where}: shape {shape!s:.60}, expected {expected}")
+    return _read_items(stream, shape, where)
+
+
+def _read_items(stream, shape, where):
+    """Return the rest of a stream as a uint8 array; it takes no more memory than there are bytes, or fill the shape."""
+    if tuple(shape[1:]) not in ((), (28, 28)):
+        raise UserError(f"{where}: images of {shape[1]} x {shape[2]} pixels, expected 28 x 28")
+    if not 0 < shape[0] <= MAX_IMAGES:
+        raise UserError(f"{where}: says it holds {shape[0]!s:.20} items, expected 1 to {MAX_IMAGES}")
+    size = math.prod(shape)
+    n_chunks = size // CHUNK + 1  # so that a byte too many is seen, and a checksum at the end compared
+    content = b"".join(islice(iter(lambda: stream.read(CHUNK), b""), n_chunks))
+    if len(content) != size:
+        problem = "cut off: too short for" if len(content) < size else "more bytes than"
+        raise UserError(f"{where}: {problem} the {shape[0]} items it says it holds: {AGAIN}")
+    return np.frombuffer(content, np.uint8).reshape(shape)

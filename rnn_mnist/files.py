@@ -1,0 +1,96 @@
+"""The one way to read a file, to write one so that it appears whole, and to take a digest. Nothing read is trusted."""
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+
+from rnn_mnist.console.settings import UserError
+
+MAX_BYTES = 64_000_000
+CURE = "restore or delete it"
+
+
+def read_bytes(path, limit=MAX_BYTES, cure=CURE):
+    """Return the content of a regular file; raise UserError if it can't be read or has more than `limit` bytes."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise UserError(f"{path}: not a file: {cure}")
+        if status.st_size > limit:
+            raise UserError(f"{path}: larger than {limit // 1_000_000} MB: {cure}")
+        with open(path, "rb") as file:
+            return file.read()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): {cure}") from None
+
+
+def read_text(path):
+    """Return the text of a file; raise UserError if it can't be read as UTF-8."""
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: is not text: {CURE}") from None
+
+
+def read_json(path):
+    """Return the dict in a JSON file; raise UserError if it can't be read or holds something else."""
+    try:
+        values = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON ({str(error)[:80]}): {CURE}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: holds no JSON object: {CURE}")
+    return values
+
+
+def write(path, content):
+    """Write text, bytes or, as JSON, a dict so that at every instant the old file or the new one is there, whole."""
+    path = Path(path)
+    if isinstance(content, dict):
+        content = json.dumps(content, indent=2) + "\n"
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(beside, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        error.filename = str(path)  # writing, unlike opening, leaves it out
+        raise
+    sync_folder(path.parent)
+
+
+def append(path, content):
+    """Append text or bytes to a file and flush it to disk; if the disk refuses a part, nothing is appended."""
+    with open(path, "ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            left = memoryview(content.encode() if isinstance(content, str) else content)
+            while left:
+                left = left[file.write(left):]
+            os.fsync(file.fileno())
+        except OSError as error:
+            file.truncate(size)
+            error.filename = str(path)
+            raise
+
+
+def sync_folder(folder):
+    """Flush a folder's entries to disk, where the system can do that."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def digest(content):
+    """Return the SHA-256 (hex) of bytes, or of a dict of plain values."""
+    if isinstance(content, dict):
+        content = json.dumps(content, sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()

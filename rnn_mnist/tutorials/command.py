@@ -1,0 +1,42 @@
+"""The command that trains, starting from the settings of one of the tutorials' experiments."""
+
+import os
+from dataclasses import replace
+
+from rnn_mnist.config import Config, RunOptions, with_settings
+from rnn_mnist.console import machine
+from rnn_mnist.console.command import Parser, add_setting_flags
+from rnn_mnist.console.guard import check_place, noting_signals
+from rnn_mnist.console.settings import sort
+from rnn_mnist.tutorials.presets import PRESETS, preset
+
+
+def train_command(doc, experiment):
+    """Train or resume as the command line says; experiment: the preset that the flags change. Return the Run."""
+    first = Parser(None, add_help=False)
+    first.add_argument("--experiment", default=experiment)
+    base, options = preset(first.parse_known_args()[0].experiment)
+    parser = Parser(doc)
+    parser.add_argument("--experiment", metavar="NAME",
+                        help=f"start from the settings of {', '.join(PRESETS)} (default: {experiment})")
+    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; --epochs N extends it")
+    add_setting_flags(parser, base, options)
+    args = vars(parser.parse_args())
+    named, path = args.pop("experiment"), args.pop("resume")
+    if path is not None and named:
+        parser.error("--resume takes its settings from the run: leave out --experiment")
+    if args.get("verbose"):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
+    from rnn_mnist.run import open_run  # NumPy takes its time, too: --help needs none
+    if path is not None:
+        run = open_run(path)
+        _ = run.settings  # refused now rather than after the seconds that TensorFlow takes to import
+    else:
+        given, given_options = sort(args, Config, RunOptions)
+        config, options = with_settings(base, **given), replace(options, **given_options)
+        check_place(options)
+        machine.resolve(config.isa)
+    from rnn_mnist.train import resume, train
+    if path is not None:
+        return resume(run, args, noting_signals())
+    return train(config, options, base=base, signals=noting_signals())
