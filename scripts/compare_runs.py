@@ -2,56 +2,71 @@
 
 python scripts/compare_runs.py
 python scripts/compare_runs.py runs/A runs/B
+python scripts/compare_runs.py runs/A runs/B --out a-and-b.png
 python scripts/compare_runs.py runs --csv > table.csv
 
---csv and --json print to standard output instead of the table. The picture is written beside the runs.
+--csv and --json print to standard output instead of the table, and draw only with --out. Without --out, the picture of
+a folder of runs is its comparison.png; of other runs it goes to the first one's plots/ folder, named after the others.
 """
 
-import csv
-import json
 import sys
 
-from rnn_mnist.config import UserError
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.languages import text
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.tutorials.presets import PRESETS
+
+BASES = {"rnn": PRESETS["rnn-rows"].config, "mlp": PRESETS["mlp-relu"].config}  # those of train_rnn.py, train_mlp.py
 
 
 def main():
-    """Parse, read the runs, print, draw."""
+    """Parse, read the runs, draw, print: drawing comes first, since a reader such as `head` may end the printing."""
     parser = Parser(__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", default=["runs"],
                         help="run directories, or folders that hold some (default: runs)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV, one row per run")
     form.add_argument("--json", action="store_true", help="print JSON, with the groups and the paired test")
+    parser.add_argument("--out", metavar="FILE.png", help="where the picture goes (default: see above)")
     add_lang_flag(parser)
     args = parser.parse_args()
-    lang = pick_language(args.lang)
-    from rnn_mnist.analysis import compare as comparison
-    summaries = comparison.summarise_all(args.runs)
-    groups = comparison.group_over_seeds(summaries)
-    paired = _paired(comparison, summaries, lang) if len(summaries) == 2 and not args.csv else None
+    from rnn_mnist.analysis import compare, compare_report
+    summaries = compare.summarise_all(args.runs, BASES)
+    groups = compare.group_over_seeds(summaries)
+    paired = _paired(compare, summaries) if len(summaries) == 2 and not args.csv else None
+    picture = _draw(compare_report, summaries, groups, args)
     if args.csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(
-            [comparison.COLUMNS, *map(comparison.csv_row, summaries)])
+        print(compare_report.as_csv(summaries), end="")
     elif args.json:
-        print(json.dumps({"runs": [*map(comparison.plain, summaries)], "groups": groups, "paired_test": paired},
-                         indent=2, ensure_ascii=False))
+        print(compare_report.as_json(summaries, groups, paired))
     else:
-        print(*comparison.report(summaries, groups, lang), sep="\n")
+        print(*compare_report.report(summaries, groups), sep="\n")
         if paired:
-            print("", comparison.tell_paired(paired, lang), sep="\n")
-    from rnn_mnist.plots.comparison import draw_comparison
-    print(text(lang, "written : {path}", path=draw_comparison(summaries, groups, lang)),
-          file=sys.stderr if args.csv or args.json else sys.stdout)
+            print("", compare_report.paired_line(paired), sep="\n")
+    if picture:
+        print(text("written : {path}", path=picture), file=sys.stderr if args.csv or args.json else sys.stdout)
 
 
-def _paired(comparison, summaries, lang):
+def _paired(compare, summaries):
     """Return the paired test of two runs, or None, having said why there is none."""
     try:
-        return comparison.paired_test(*summaries)
+        return compare.paired_test(*summaries)
     except UserError as error:
-        print(text(lang, "no paired test: {reason}", reason=error), file=sys.stderr)
+        print(text("no paired test: {reason}", reason=error), file=sys.stderr)
+
+
+def _draw(compare_report, summaries, groups, args):
+    """Draw the picture and return its path, or None if none is wanted or, having said why, it cannot be written."""
+    if args.out is None and (args.csv or args.json):
+        return None
+    path = args.out or compare_report.picture_path(args.runs, summaries)
+    try:
+        return compare_report.draw(summaries, groups, path)
+    except OSError as error:
+        reason = f"{error.filename or path}: {error.strerror or error}"
+        if args.out is not None:
+            raise UserError(f"--out {args.out}: cannot be written ({reason}): choose another file") from None
+        print(f"note: the picture could not be written: {reason}", file=sys.stderr)
 
 
 if __name__ == "__main__":

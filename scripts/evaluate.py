@@ -10,8 +10,9 @@ The pictures are written to the run's plots/ folder; those of other data to a fo
 import json
 import sys
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.analysis.evaluate import draw_evaluation, report
+from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.languages import text
 from rnn_mnist.run import open_run
 
 
@@ -24,16 +25,13 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     add_lang_flag(parser)
     args = parser.parse_args()
-    lang = pick_language(args.lang)
-    open_run(args.run)  # a wrong name should not have to wait for TensorFlow
-    from rnn_mnist.analysis.evaluate import draw_evaluation, evaluate_run, report
-    evaluation = evaluate_run(args.run, args.data, args.data_dir)
+    evaluation = open_run(args.run).evaluate(data=args.data, data_dir=args.data_dir)
     if args.json:
         print(json.dumps(evaluation.values, indent=2, ensure_ascii=False))
     else:
-        print(*report(evaluation.values, lang), sep="\n", flush=True)
-    for path in draw_evaluation(evaluation, lang):
-        print(text(lang, "written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+        print(*report(evaluation.values), sep="\n", flush=True)
+    for path in draw_evaluation(evaluation):
+        print(text("written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
 
 
 if __name__ == "__main__":

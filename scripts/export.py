@@ -6,8 +6,8 @@ python scripts/export.py runs/NAME --out ~/digits
 Both files are read back and must give the run's logits before the folder appears; without --out it is RUN/export.
 """
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.languages import text
 from rnn_mnist.run import open_run
 
 
@@ -18,18 +18,17 @@ def main():
     parser.add_argument("--out", metavar="DIR", help="folder to make (default: RUN/export)")
     add_lang_flag(parser)
     args = parser.parse_args()
-    lang = pick_language(args.lang)
-    open_run(args.run)
+    opened = open_run(args.run)
     from rnn_mnist.export.saved_model import SIGNATURE, export_run
-    folder, config, finished, difference, bound = export_run(args.run, args.out)
-    print(text(lang, "run : {run}{state}", run=args.run, state="" if finished else text(lang, ", not finished")))
+    folder, config, finished, difference, bound = export_run(opened, args.out)
+    print(text("run : {run}{state}", run=args.run, state="" if finished else text(", not finished")))
     for name in ("saved_model", "weights.npz"):
-        print(text(lang, "written : {path}", path=folder / name))
-    print(text(lang, "checked : read back, both give the run's logits; largest difference : {difference:.2g} "
-                     "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
+        print(text("written : {path}", path=folder / name))
+    print(text("checked : read back, both give the run's logits; largest difference : {difference:.2g} "
+               "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
     largest = 255 if config.pixels == "raw" else 1
-    print(text(lang, "images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
-    print(text(lang, "next : in Python, {command}", command=(
+    print(text("images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
+    print(text("next : in Python, {command}", command=(
         f'tf.saved_model.load("{folder / "saved_model"}").signatures["{SIGNATURE}"](images=images)')))
 
 

@@ -8,8 +8,8 @@ test images. For each it is said whether the gradient fades or grows on its way 
 The picture is written to the first run's plots/ folder.
 """
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.languages import text
 from rnn_mnist.run import open_run
 
 
@@ -17,16 +17,14 @@ def main():
     """Parse, compute the norms of each run, print them, draw them."""
     parser = Parser(__doc__)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run directories of recurrent networks")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the test images are, if not where the runs had them")
+    add_data_flags(parser, "data_dir")
     add_lang_flag(parser)
     args = parser.parse_args()
-    lang = pick_language(args.lang)
-    for path in args.runs:
-        open_run(path)
-    from rnn_mnist.analysis import gradients
-    curves = [gradients.gradient_curve(path, args.data_dir) for path in args.runs]
-    print(*gradients.report(curves, lang), sep="\n", flush=True)
-    print(text(lang, "written : {path}", path=gradients.draw(curves, lang)))
+    opened = [open_run(path) for path in args.runs]
+    from rnn_mnist.analysis.gradients import draw, gradient_curve, report
+    curves = [gradient_curve(each, args.data_dir) for each in opened]
+    print(*report(curves), sep="\n", flush=True)
+    print(text("written : {path}", path=draw(curves)))
 
 
 if __name__ == "__main__":

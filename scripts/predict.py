@@ -12,8 +12,8 @@ network saw of it, into the run's plots/ folder.
 import json
 import sys
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.languages import text
 from rnn_mnist.run import open_run
 
 
@@ -31,28 +31,24 @@ def main():
     args = parser.parse_args()
     if bool(args.images) == (args.test_index is not None):
         parser.error("give either pictures or --test-index N")
-    lang = pick_language(args.lang)
-    open_run(args.run)
-    from rnn_mnist.analysis import predict as prediction
-    seen, complaints = prediction.read_pictures(args.images)
+    trained = open_run(args.run)
+    from rnn_mnist.analysis import predict  # Pillow is needed for nothing else
+    digits, complaints = predict.read_pictures(args.images)
     for complaint in complaints:
         print(f"error: {complaint}", file=sys.stderr)
-    if complaints and not seen:
+    if complaints and not digits:
         return 2
-    from rnn_mnist.analysis.evaluate import load_test  # these import TensorFlow, which takes seconds
-    from rnn_mnist.analysis.trained import open_trained
-    with open_trained(args.run) as trained:
-        if args.test_index is not None:
-            test = load_test(trained.run, trained.config, data_dir=args.data_dir)[0]
-            seen = [prediction.test_image(test, args.test_index)]
-        probabilities = prediction.probabilities_of(trained, seen)
+    if args.test_index is not None:
+        from rnn_mnist.analysis.evaluate import load_test
+        digits = [predict.test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
+    probabilities = trained.predict([digit.pixels for digit in digits])
     if args.json:
-        print(json.dumps(prediction.as_json(seen, probabilities), indent=2, ensure_ascii=False))
+        print(json.dumps(predict.as_json(digits, probabilities), indent=2, ensure_ascii=False))
     else:
-        print(*prediction.report(trained, seen, probabilities, lang), sep="\n", flush=True)
+        print(*predict.report(trained, digits, probabilities), sep="\n", flush=True)
     if args.show:
-        for path in prediction.draw(trained.run, seen, probabilities, lang):
-            print(text(lang, "written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+        for path in predict.draw(trained, digits, probabilities):
+            print(text("written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
     return 2 if complaints else 0
 
 

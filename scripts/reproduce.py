@@ -11,9 +11,10 @@ numpy-inference classifies with the weights of a file (pickle or npz) or of a ru
 
 import os
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, table, text
-from rnn_mnist.tutorials.published import EXPERIMENTS, chosen
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run, script
+from rnn_mnist.console.languages import text
+from rnn_mnist.console.tables import table
+from rnn_mnist.tutorials.published import EXPERIMENTS, choose
 
 
 def main():
@@ -23,9 +24,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="show the experiments and the time they take")
     parser.add_argument("--weights", metavar="PATH", help="weights for numpy-inference: a file or a run directory")
     parser.add_argument("--epochs", type=int, metavar="N", help="train at most N epochs each (default: as published)")
-    parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto", help="default: auto")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
-    parser.add_argument("--offline", action="store_true", help="make no network call")
+    add_data_flags(parser, "data", "data_dir", "offline")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)")
     add_lang_flag(parser)
     args = parser.parse_args()
@@ -33,17 +32,16 @@ def main():
         rows = [(name, f"about {seconds} s", what) for name, (seconds, what) in EXPERIMENTS.items()]
         print(*table(rows, "<"), sep="\n")
         return
-    names = chosen(args.names)
+    names = choose(args.names)
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rnn_mnist.tutorials.reproduce import reproduce, terminal_table
-    lang = pick_language(args.lang)
-    folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights,
-                             lang=lang, data=args.data, data_dir=args.data_dir, offline=args.offline)
-    written = text(lang, "written : {path}", path=f"{folder / 'reproduce.csv'} {folder / 'reproduce.md'}")
-    print("", *terminal_table(rows, lang), written, sep="\n")
+    folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights, data=args.data,
+                             data_dir=args.data_dir, offline=args.offline)
+    written = text("written : {path}", path=f"{folder / 'reproduce.csv'} {folder / 'reproduce.md'}")
+    print("", *terminal_table(rows), written, sep="\n")
     if names != ["numpy-inference"]:
-        print(text(lang, "next : {command}", command=f"python scripts/compare_runs.py {folder}"))
+        print(text("next : {command}", command=f"{script('compare_runs')} {folder}"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ environments. Where this processor lacks the run's instruction set, the best tha
 identical, 1 different, 2 not to be compared.
 """
 
-from rnn_mnist.console.command import Parser, run
+from rnn_mnist.console.command import Parser, add_data_flags, run
+from rnn_mnist.console.guard import noting_signals
 
 
 def main():
@@ -20,13 +21,13 @@ def main():
     parser.add_argument("run", metavar="RUN", nargs="?", help="run directory; its checkpoints are not needed")
     parser.add_argument("--compare-only", metavar="RUN", nargs=2, help="compare two finished runs, train nothing")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="where the new run goes (default: runs)")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the data is now")
+    add_data_flags(parser, "data_dir")
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")
     from rnn_mnist.analysis.rerun import expectation, rerun, verdict
     print(expectation(*(args.compare_only or [args.run]))[1], flush=True)
-    pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir))
+    pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, signals=noting_signals()))
     same, lines = verdict(*pair)
     print(*lines, sep="\n", flush=True)
     return 0 if same else 1

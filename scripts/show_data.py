@@ -5,24 +5,21 @@ python scripts/show_data.py --image 4
 python scripts/show_data.py --data synthetic --out runs/data-synthetic
 """
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.analysis.show_data import show_data
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.languages import text
 
 
 def main():
     """Parse, describe, draw; the last lines name the pictures."""
     parser = Parser(__doc__)
     parser.add_argument("--image", type=int, default=0, metavar="N", help="training image to look at (default: 0)")
-    parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto", help="default: auto")
-    parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
-    parser.add_argument("--offline", action="store_true", help="make no network call")
+    add_data_flags(parser, "data", "data_dir", "offline")
     parser.add_argument("--out", metavar="DIR", default="runs/data", help="folder for the PNGs (default: runs/data)")
     add_lang_flag(parser)
     args = parser.parse_args()
-    lang = pick_language(args.lang)
-    from rnn_mnist.analysis.show_data import show_data
-    lines, paths = show_data(args.image, args.out, lang, data=args.data, data_dir=args.data_dir, offline=args.offline)
-    print(*lines, *(text(lang, "written : {path}", path=path) for path in paths), sep="\n")
+    lines, paths = show_data(args.image, args.out, args.data, args.data_dir, args.offline)
+    print(*lines, *(text("written : {path}", path=path) for path in paths), sep="\n")
 
 
 if __name__ == "__main__":

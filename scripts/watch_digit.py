@@ -7,8 +7,8 @@ The output layer is put on every state instead of the last one only. The last co
 set that is read right after as many rows. The picture is written to the run's plots/ folder.
 """
 
-from rnn_mnist.console.command import Parser, run
-from rnn_mnist.console.languages import add_lang_flag, pick_language, text
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.languages import text
 from rnn_mnist.run import open_run
 
 
@@ -18,17 +18,16 @@ def main():
     parser.add_argument("run", metavar="RUN", help="run directory of a recurrent network")
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="picture of a digit, or - for standard input")
     parser.add_argument("--test-index", metavar="N", type=int, help="read the test image of this number, from 0")
-    parser.add_argument("--data-dir", metavar="DIR", help="where the test images are, if not where the run had them")
+    add_data_flags(parser, "data_dir")
     add_lang_flag(parser)
     args = parser.parse_args()
     if (args.image is None) == (args.test_index is None):
         parser.error("give either a picture or --test-index N")
-    lang = pick_language(args.lang)
-    open_run(args.run)
-    from rnn_mnist.analysis import watch as watching
-    watched = watching.watch(args.run, args.image, args.test_index, args.data_dir)
-    print(*watching.report(watched, lang), sep="\n", flush=True)
-    print(text(lang, "written : {path}", path=watching.draw(watched, lang)))
+    watched = open_run(args.run)
+    from rnn_mnist.analysis.watch import draw, report, watch
+    reading = watch(watched, args.image, args.test_index, args.data_dir)
+    print(*report(reading), sep="\n", flush=True)
+    print(text("written : {path}", path=draw(reading)))
 
 
 if __name__ == "__main__":

@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import run as runs
-from rnn_mnist import session
-from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.analysis.trained import load_run_data, open_trained, scored_state
-from rnn_mnist.console.languages import data_name, table, text
+from rnn_mnist.analysis import metrics
+from rnn_mnist.config import Config
+from rnn_mnist.console.languages import data_name, text
+from rnn_mnist.console.tables import table
+from rnn_mnist.data import Source, Split
+from rnn_mnist.datasets.files import load_arrays
+from rnn_mnist.run import Run
 
 N_WORST = 32  # errors shown
-# Only the test set is scored: how training cut and batched its own images must not rule out other data.
-TEST_ONLY = {"n_valid": 0, "valid_fraction": 0.0, "n_subset": 0, "patience": 0, "batch_size": 1, "replicas": 1}
 
 
 class Evaluation(NamedTuple):
@@ -23,7 +23,7 @@ class Evaluation(NamedTuple):
     with the least probability for the true digit, worst first. folder: where the pictures belong.
     """
 
-    run: Path
+    run: Run
     values: dict
     images: np.ndarray
     labels: np.ndarray
@@ -33,29 +33,31 @@ class Evaluation(NamedTuple):
     folder: Path
 
 
-def load_test(run, config, data=None, data_dir=None):
-    """Return (test Split, Source, whether the run was trained with that data); data, data_dir: look elsewhere."""
-    where = dict(TEST_ONLY)
+def load_test(run, data=None, data_dir=None):
+    """Return (test Split, Source, whether the Run was trained with that data); data, data_dir: look elsewhere."""
+    config, options = run.settings
+    where = config.data, options.data_dir
     if data or data_dir:
-        where |= {"data": data or "mnist", "data_dir": data_dir}
-    loaded, same = load_run_data(run, config, **where)
-    return loaded.test, loaded.source, same
+        where = Config(data=data or "mnist").data, data_dir
+    (_, _, images, labels), *source = load_arrays(*where, options.offline)
+    source = Source(*source)
+    return Split(images, labels), source, source.digest == run.environment.get("data_digest")
 
 
-def evaluate_run(path, data=None, data_dir=None):
-    """Return the Evaluation of a run directory on its test set, or on that of other data."""
-    with open_trained(path) as trained:
-        test, source, same = load_test(trained.run, trained.config, data, data_dir)
-        logits = session.predict(trained.session, trained.graph, test.images)
-        digest = session.weights_digest(session.weights(trained.session))
-    run, state, result = trained.run, scored_state(trained.run), runs.read_result(trained.run)
-    log_p, predictions = scores.log_softmax(logits), logits.argmax(axis=1)
+def evaluate_run(run, data=None, data_dir=None):
+    """Return the Evaluation of a Run on its test set, or on that of other data."""
+    with run.open_network() as network:
+        from rnn_mnist.session import weights_digest
+        test, source, same = load_test(run, data, data_dir)
+        logits, digest = network.predict(test.images), weights_digest(network.weights())
+    state, result = run.scored_state(), run.result
+    log_p, predictions = metrics.log_softmax(logits), metrics.predicted_classes(logits, test.labels)
     figures, worst = _figures(log_p, predictions, test.labels)
-    values = {"run": str(run), "model": trained.config.model, "epochs": state.epoch, "finished": result is not None,
+    values = {"run": str(run), "model": network.config.model, "epochs": state.epoch, "finished": result is not None,
               "weights": digest, "data": source.kind, "data_digest": source.digest, "trained_with_this_data": same,
               "as_in_result": figures["n_correct_test"] == result["n_correct_test"] if result and same else None,
               **figures}
-    folder = run / "plots" if same else run / "plots" / f"data-{source.digest[:8]}"
+    folder = run.path / "plots" if same else run.path / "plots" / f"data-{source.digest[:8]}"
     return Evaluation(run, values, test.images, test.labels, predictions, np.exp(log_p), worst, folder)
 
 
@@ -63,65 +65,67 @@ def _figures(log_p, predictions, labels):
     """Return the figures of float64 log probabilities [n, 10], and the worst errors' indices, worst first."""
     rows = np.arange(len(labels))
     correct, log_p_true, confidence = predictions == labels, log_p[rows, labels], np.exp(log_p[rows, predictions])
-    n, n_correct, matrix = len(labels), int(correct.sum()), scores.confusion(labels, predictions)
-    low, high = scores.wilson(n_correct, n)
+    n, n_correct, matrix = len(labels), int(correct.sum()), metrics.confusion(labels, predictions)
+    low, high = metrics.wilson(n_correct, n)
     worst = np.argsort(np.where(correct, np.inf, log_p_true), kind="stable")[:min(N_WORST, n - n_correct)]
     return {"n_test": n, "n_correct_test": n_correct, "acc_test": n_correct / n, "acc_test_low": low,
             "acc_test_high": high, "loss_test": -float(log_p_true.mean()),
-            "calibration_error": scores.calibration_error(scores.reliability(confidence, correct)),
+            "calibration_error": metrics.calibration_error(metrics.reliability(confidence, correct)),
             "classes": _classes(matrix), "confusion": matrix.tolist(),
             "worst": [{"image": int(i), "true": int(labels[i]), "predicted": int(predictions[i]),
                        "probability": float(confidence[i]), "probability_true": float(np.exp(log_p_true[i]))}
                       for i in worst]}, worst
 
 
-def report(values, lang):
+def _classes(matrix):
+    """Return, per digit, {digit, images, precision, recall, f1}."""
+    found = metrics.class_scores(matrix)
+    return [{"digit": digit, "images": int(found.n_images[digit]), "precision": float(found.precision[digit]),
+             "recall": float(found.recall[digit]), "f1": float(found.f1[digit])} for digit in range(len(matrix))]
+
+
+def report(values):
     """Yield the lines that tell the figures of an Evaluation."""
-    state = "" if values["finished"] else text(lang, ", not finished")
-    yield text(lang, "run : {run} ({model}, {epochs} epochs{state}) weights : {digest}", run=values["run"],
+    state = "" if values["finished"] else text(", not finished")
+    yield text("run : {run} ({model}, {epochs} epochs{state}) weights : {digest}", run=values["run"],
                model=values["model"], epochs=values["epochs"], state=state, digest=values["weights"][:12])
-    yield text(lang, "data : {data} ({n} test images)", data=data_name(lang, values["data"]), n=values["n_test"])
+    yield text("data : {data} ({n} test images)", data=data_name(values["data"]), n=values["n_test"])
     if not values["trained_with_this_data"]:
-        yield text(lang, "NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
+        yield text("NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
     if values["as_in_result"] is False:
-        yield text(lang, "NOTE: NOT AS MANY RIGHT AS IN result.json: another machine, or an edited file")
-    yield text(lang, "acc_test : {acc:.4f} (95 % interval {low:.4f} to {high:.4f}) loss_test : {loss:.4f}",
+        yield text("NOTE: NOT AS MANY RIGHT AS IN result.json: another machine, or an edited file")
+    yield text("acc_test : {acc:.4f} (95 % interval {low:.4f} to {high:.4f}) loss_test : {loss:.4f}",
                acc=values["acc_test"], low=values["acc_test_low"], high=values["acc_test_high"],
                loss=values["loss_test"])
-    yield text(lang, "errors : {wrong} of {n}, expected calibration error : {ece:.4f}",
+    yield text("errors : {wrong} of {n}, expected calibration error : {ece:.4f}",
                wrong=values["n_test"] - values["n_correct_test"], n=values["n_test"], ece=values["calibration_error"])
-    yield from ("", *_class_table(values["classes"], lang))
-    yield from ("", text(lang, "confusion matrix (row: true digit, column: predicted digit)"))
+    yield from ("", *_class_table(values["classes"]))
+    yield from ("", text("confusion matrix (row: true digit, column: predicted digit)"))
     yield from table([["", *map(str, range(10))],
                       *([str(i), *map(str, row)] for i, row in enumerate(values["confusion"]))], ">")
     if values["worst"]:
-        yield from ("", text(lang, "worst errors (least probability for the true digit)"))
-        yield from table([[text(lang, word) for word in ("test image", "true", "predicted", "probability", "of true")],
+        yield from ("", text("worst errors (least probability for the true digit)"))
+        yield from table([[text(word) for word in ("test image", "true", "predicted", "probability", "of true")],
                           *([str(error["image"]), str(error["true"]), str(error["predicted"]),
                              f"{error['probability']:.4f}", f"{error['probability_true']:.2g}"]
                             for error in values["worst"][:10])], ">")
 
 
-def draw_evaluation(evaluation, lang):
-    """Draw confusion matrix, worst errors and reliability into the Evaluation's folder; yield the paths."""
-    from rnn_mnist.plots import scores as score_plots
-    for draw in (score_plots.draw_confusion, score_plots.draw_errors, score_plots.draw_reliability):
-        yield draw(evaluation, lang)
-
-
-def _classes(matrix):
-    """Return, per digit, {digit, images, precision, recall, f1}."""
-    found = scores.class_scores(matrix)
-    return [{"digit": digit, "images": int(found.n_images[digit]), "precision": float(found.precision[digit]),
-             "recall": float(found.recall[digit]), "f1": float(found.f1[digit])} for digit in range(len(matrix))]
-
-
-def _class_table(classes, lang):
+def _class_table(classes):
     """Return the lines of the table of classes, their plain mean last."""
     measures = ("precision", "recall", "f1")
-    yield from table([[text(lang, word) for word in ("digit", "images", "precision", "recall", "F1")],
-                      *([str(row["digit"]), str(row["images"]), *(f"{row[name]:.4f}" for name in measures)]
-                        for row in classes),
-                      [text(lang, "mean"), "", *(f"{np.mean([row[name] for row in classes]):.4f}"
-                                                 for name in measures)]], ">")
+    return table([[text(word) for word in ("digit", "images", "precision", "recall", "F1")],
+                  *([str(row["digit"]), str(row["images"]), *(f"{row[name]:.4f}" for name in measures)]
+                    for row in classes),
+                  [text("mean"), "", *(f"{np.mean([row[name] for row in classes]):.4f}" for name in measures)]], ">")
 
+
+def draw_evaluation(evaluation):
+    """Draw confusion matrix, worst errors and reliability into the Evaluation's folder; yield the paths."""
+    from rnn_mnist.plots import scores  # matplotlib takes half a second to import
+    values, folder = evaluation.values, evaluation.folder
+    heading = scores.Heading(evaluation.run.name, values["data"], values["acc_test"])
+    yield scores.draw_confusion(heading, np.array(values["confusion"]), folder / "confusion.png")
+    yield scores.draw_errors(heading, evaluation.images[evaluation.worst], values["worst"], folder / "errors.png")
+    bins = metrics.reliability(evaluation.probabilities.max(axis=1), evaluation.predictions == evaluation.labels)
+    yield scores.draw_reliability(heading, bins, values["calibration_error"], folder / "reliability.png")

@@ -32,8 +32,22 @@ class Reliability(NamedTuple):
 def log_softmax(logits):
     """Return the float64 log probabilities of logits [n, n_classes]."""
     shifted = logits.astype(np.float64)
-    shifted -= shifted.max(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # nan of what is not finite
+        shifted -= shifted.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def predicted_classes(logits, labels):
+    """Return int [n], the classes that logits [n, n_classes] stand for, such that as many are right as training counts.
+
+    That is done by tf.nn.in_top_k: a label whose logit ties for the largest is right, and no logits are that are not
+    all finite; the class is then the largest of the others.
+    """
+    rows = np.arange(len(labels))
+    correct = np.isfinite(logits).all(axis=1) & (logits[rows, labels] == logits.max(axis=1))
+    others = np.nan_to_num(logits)
+    others[rows, labels] = -np.inf
+    return np.where(correct, labels, others.argmax(axis=1))
 
 
 def wilson(n_correct, n):

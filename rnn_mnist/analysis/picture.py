@@ -6,49 +6,23 @@ paper's brightness is estimated and taken off, so that neither a shadow nor dark
 Pillow and NumPy do the work; nothing is loaded from a file that has not been checked first.
 """
 
-import glob
 import io
-import os
-import stat
 import sys
 import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from rnn_mnist.config import UserError
+from rnn_mnist import files
+from rnn_mnist.console.settings import UserError
 
 # What Pillow opens on its own; left out are those that call other programs (EPS) or that nobody draws digits in.
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
-ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm")
 MAX_PIXELS = 64_000_000  # 256 MB once decoded
 MAX_BYTES = 256_000_000
 MIN_SIDE, MAX_SIDE = 256, 1024  # the longer side, in pixels, of the picture that is worked on
 MIN_CONTRAST = 0.04  # of full white: a picture with less is blank
 BOX, SIDE = 20, 28
-
-
-def find_images(names):
-    """Return the paths that the names stand for: files, "-", folders (their pictures, sorted) and patterns.
-
-    Raise UserError if a folder holds no picture or a pattern matches nothing.
-    """
-    paths = []
-    for name in names:
-        if os.path.isdir(name):
-            found = [os.path.join(name, file) for file in sorted(os.listdir(name)) if file.lower().endswith(ENDINGS)]
-            if not found:
-                raise UserError(f"{name}: holds no pictures ({', '.join(ENDINGS)}): give a picture or another folder")
-        elif glob.has_magic(name) and not os.path.lexists(name):
-            found = sorted(path for path in glob.glob(name) if not os.path.isdir(path))
-            if not found:
-                raise UserError(f"{name}: no file matches this pattern")
-        else:
-            found = [name]
-        paths += found
-    if paths.count("-") > 1:
-        raise UserError("- stands for standard input, which can be read once only: give it once")
-    return paths
 
 
 def open_picture(name):
@@ -98,21 +72,18 @@ def to_mnist(picture, name):
 
 def _read_bytes(name):
     """Return the bytes of a file or of standard input; raise UserError if there are none or too many."""
-    try:
-        if name == "-":
+    if name == "-":
+        name = "standard input"
+        try:
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            status = os.stat(name)
-            if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-                raise UserError(f"{name}: not a file: give the picture itself, or - for standard input")
-            with open(name, "rb") as file:
-                content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        except (OSError, ValueError) as error:
+            raise UserError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        if len(content) > MAX_BYTES:
+            raise UserError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB: make the picture smaller")
+    else:
+        content = files.read_bytes(name, MAX_BYTES, "give a picture file, or - for standard input")
     if not content:
-        raise UserError(f"{'standard input' if name == '-' else name}: empty: there is no picture in it")
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB: make the picture smaller")
+        raise UserError(f"{name}: empty: there is no picture in it")
     return content
 
 

@@ -1,23 +1,27 @@
-"""Single digits, own pictures or test images, put before a trained network, and what it says of them."""
+"""Single digits, own pictures, test images or arrays, put before a trained network, and what it says of them."""
 
+import glob
 import os
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from rnn_mnist import run as runs
-from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.analysis import picture as images
-from rnn_mnist.config import UserError
-from rnn_mnist.console.languages import data_name, table, text
+from rnn_mnist.analysis import picture as pictures
+from rnn_mnist.analysis.metrics import log_softmax
+from rnn_mnist.config import N_PIXELS
+from rnn_mnist.console.languages import data_name, text
+from rnn_mnist.console.settings import UserError, named
+from rnn_mnist.console.tables import table
 
+ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm")
 BAR = 40  # characters of a probability of 1
 DRAWN = 400  # pixels of the longer side of a picture that is kept to be drawn
 
 
-class Seen(NamedTuple):
+class Digit(NamedTuple):
     """Hold a digit: its source, the person's picture, uint8 [28, 28] pixels, and the label; None if there is none.
 
     The source is a path or "-", or the number of a test image.
@@ -29,87 +33,136 @@ class Seen(NamedTuple):
     label: int | None = None
 
 
-def read_pictures(names):
-    """Return ([Seen], [complaint]) of picture files, folders, patterns and "-"; a bad file does not stop the others.
+def probabilities(run, images):
+    """Return float64 probabilities [n, 10] of n images of 784 values, or of a single one, as a Run's network sees them.
 
-    Raise UserError as images.find_images does.
+    Values: uint8 or other whole numbers, 0..255, or floats, 0..1. Raise UserError if images are anything else.
     """
-    seen, complaints = [], []
-    for path in images.find_images(names):
+    images = _as_images(images)
+    with run.open_network() as network:
+        if images.dtype != np.uint8 and network.config.pixels == "raw":
+            images = images * np.float32(255)
+        return np.exp(log_softmax(network.predict(images)))
+
+
+def _as_images(images):
+    """Return an array or list of images as uint8 or float32 [n, 28, 28]."""
+    try:
+        images = np.asarray(images)
+    except ValueError as error:  # lists of different lengths
+        raise UserError(f"images must be an array, such as [n, 28, 28]: {str(error)[:80]}") from None
+    if images.shape in ((28, 28), (N_PIXELS,)):
+        images = images[None]
+    if images.ndim < 2 or np.prod(images.shape[1:]) != N_PIXELS:
+        raise UserError(f"images must be of 784 values each, such as [n, 28, 28] or [n, 784], got {list(images.shape)}")
+    if images.dtype.kind not in "iuf":
+        raise UserError(f"images must be uint8 0 to 255 or float 0 to 1, got the type {images.dtype}")
+    largest, dtype = (1, np.float32) if images.dtype.kind == "f" else (255, np.uint8)
+    if not ((images >= 0) & (images <= largest)).all():  # neither is true of nan
+        raise UserError("images must be uint8 0 to 255 or float 0 to 1, "
+                        f"got {images.dtype} from {images.min()} to {images.max()}")
+    return images.astype(dtype).reshape(-1, 28, 28)
+
+
+def read_pictures(names):
+    """Return ([Digit], [complaint]) of picture files, folders, patterns and "-"; a bad file does not stop the others.
+
+    Raise UserError as find_pictures does.
+    """
+    digits, complaints = [], []
+    for path in find_pictures(names):
         try:
-            picture = images.open_picture(path)
-            pixels = images.to_mnist(picture, path)
+            picture = pictures.open_picture(path)
+            pixels = pictures.to_mnist(picture, path)
             picture.thumbnail((DRAWN, DRAWN))  # a folder of a thousand must fit into the memory
-            seen.append(Seen(path, picture, pixels))
+            digits.append(Digit(path, picture, pixels))
         except UserError as error:
             complaints.append(" ".join(str(error).split()))
-    return seen, complaints
+    return digits, complaints
+
+
+def find_pictures(names):
+    """Return the paths that the names stand for: files, "-", folders (their pictures, sorted) and patterns.
+
+    Raise UserError if a folder holds no picture or a pattern matches nothing.
+    """
+    paths = []
+    for name in names:
+        if os.path.isdir(name):
+            found = [os.path.join(name, file) for file in sorted(os.listdir(name)) if file.lower().endswith(ENDINGS)]
+            if not found:
+                raise UserError(f"{name}: holds no pictures ({', '.join(ENDINGS)}): give a picture or another folder")
+        elif glob.has_magic(name) and not os.path.lexists(name):
+            found = sorted(path for path in glob.glob(name) if not os.path.isdir(path))
+            if not found:
+                raise UserError(f"{name}: no file matches this pattern")
+        else:
+            found = [name]
+        paths += found
+    if paths.count("-") > 1:
+        raise UserError("- stands for standard input, which can be read once only: give it once")
+    return paths
 
 
 def test_image(test, index):
-    """Return the Seen of an image of a test Split; raise UserError if there is none of that number."""
+    """Return the Digit of an image of a test Split; raise UserError if there is none of that number."""
     if not 0 <= index < len(test.labels):
-        raise UserError(f"--test-index {index}: the test images have the numbers 0 to {len(test.labels) - 1}")
-    return Seen(index, None, test.images[index], int(test.labels[index]))
+        raise UserError(f"{named('test_index', index)}: the test images have the numbers 0 to {len(test.labels) - 1}")
+    return Digit(index, None, test.images[index], int(test.labels[index]))
 
 
-def probabilities_of(trained, seen):
-    """Return float64 probabilities [n, 10] of a list of Seen."""
-    from rnn_mnist import session  # TensorFlow takes seconds to import: a bad picture is told before
-    logits = session.predict(trained.session, trained.graph, np.stack([one.pixels for one in seen]))
-    return np.exp(scores.log_softmax(logits))
-
-
-def report(trained, seen, probabilities, lang):
+def report(run, digits, probabilities):
     """Yield the lines that say what each digit is: with bars for one, a table for several."""
-    data = runs.read_json(trained.run / "environment.json").get("data")
-    state = "" if runs.read_result(trained.run) else text(lang, ", not finished")
-    yield text(lang, "run : {run} ({model}, trained on {data}{state})", run=trained.run, model=trained.config.model,
-               data=data_name(lang, str(data)), state=state)
-    if len(seen) == 1:
-        yield title(seen[0], probabilities[0].argmax(), lang)
-        for digit, p in enumerate(probabilities[0]):
-            yield f"  {digit} {100 * p:6.2f} % {'#' * round(BAR * p)}".rstrip()
+    state = "" if run.result else text(", not finished")
+    yield text("run : {run} ({model}, trained on {data}{state})", run=run, model=run.config.model,
+               data=data_name(str(run.environment.get("data"))), state=state)
+    if len(digits) == 1:
+        yield title(digits[0], probabilities[0].argmax())
+        for i, p in enumerate(probabilities[0]):
+            yield f"  {i} {100 * p:6.2f} % {'#' * round(BAR * p)}".rstrip()
         return
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    yield from table([[text(lang, word) for word in ("picture", "digit", "probability", "or", "probability")],
-                      *([name(one, lang), str(k[0]), f"{100 * p[k[0]]:.2f} %", str(k[1]), f"{100 * p[k[1]]:.2f} %"]
-                        for one, p, k in zip(seen, probabilities, order, strict=True))], "<>")
+    yield from table([[text(word) for word in ("picture", "digit", "probability", "or", "probability")],
+                      *([name(digit), str(k[0]), f"{100 * p[k[0]]:.2f} %", str(k[1]), f"{100 * p[k[1]]:.2f} %"]
+                        for digit, p, k in zip(digits, probabilities, order, strict=True))], "<>")
 
 
-def as_json(seen, probabilities):
+def as_json(digits, probabilities):
     """Return a list of plain dicts: image, digit, probability, probabilities, and label where it is known."""
-    return [{"image": name(one, "en"), "digit": int(p.argmax()), "probability": float(p.max()),
-             "probabilities": p.tolist()} | ({} if one.label is None else {"label": one.label})
-            for one, p in zip(seen, probabilities, strict=True)]
+    english = partial(text, language="en")
+    return [{"image": name(digit, english), "digit": int(p.argmax()), "probability": float(p.max()),
+             "probabilities": p.tolist()} | ({} if digit.label is None else {"label": digit.label})
+            for digit, p in zip(digits, probabilities, strict=True)]
 
 
-def name(seen, lang):
-    """Return what a Seen is called in a text."""
-    if isinstance(seen.source, int):
-        return text(lang, "test image {index}", index=seen.source)
-    return text(lang, "standard input") if seen.source == "-" else seen.source
+def name(digit, translate=text):
+    """Return what a Digit is called in a text."""
+    if isinstance(digit.source, int):
+        return translate("test image {index}", index=digit.source)
+    return translate("standard input") if digit.source == "-" else digit.source
 
 
-def title(seen, answer, lang, short=False):
-    """Return a line with what a Seen was read as, and what it is if that is known; short: without folders."""
-    called = os.path.basename(name(seen, lang))[-60:] if short else name(seen, lang)
-    if seen.label is None:
-        return text(lang, "{name} : read as {digit}", name=called, digit=answer)
-    return text(lang, "{name} : read as {digit}, is {label}", name=called, digit=answer, label=seen.label)
+def title(digit, answer, short=False):
+    """Return a line with what a Digit was read as, and what it is if that is known; short: as pictures can show it."""
+    translate, called = text, name(digit)
+    if short:
+        from rnn_mnist.plots.style import text as translate
+        called = os.path.basename(name(digit, translate))[-60:]
+    if digit.label is None:
+        return translate("{name} : read as {digit}", name=called, digit=answer)
+    return translate("{name} : read as {digit}, is {label}", name=called, digit=answer, label=digit.label)
 
 
-def plot_path(run, what, seen, number=None):
-    """Return the path in the run's plots/ for a picture of a Seen; a number tells those of one command apart."""
-    stem = Path(seen.source).stem.replace(" ", "-")[:100] if isinstance(seen.source, str) else f"test-{seen.source}"
-    parts = [what, *([] if number is None else [f"{number:03d}"]), "stdin" if seen.source == "-" else stem]
-    return run / "plots" / ("-".join(parts) + ".png")
+def plot_path(run, what, digit, number=None):
+    """Return the path in a Run's plots/ for a picture of a Digit; a number tells those of one command apart."""
+    stem = Path(digit.source).stem.replace(" ", "-")[:100] if isinstance(digit.source, str) else f"test-{digit.source}"
+    parts = [what, *([] if number is None else [f"{number:03d}"]), "stdin" if digit.source == "-" else stem]
+    return run.path / "plots" / ("-".join(parts) + ".png")
 
 
-def draw(run, seen, probabilities, lang):
-    """Draw each Seen beside what the network saw of it, into the run's plots/; yield the paths."""
-    from rnn_mnist.plots import digits as digit_plots
-    for number, (one, p) in enumerate(zip(seen, probabilities, strict=True), 1):
-        path = plot_path(run, "predict", one, number if len(seen) > 1 else None)
-        heading = title(one, p.argmax(), lang, short=True)
-        yield digit_plots.draw_prediction(heading, one.picture, one.pixels, p, path, lang)
+def draw(run, digits, probabilities):
+    """Draw each Digit beside what the network saw of it, into the run's plots/; yield the paths."""
+    from rnn_mnist.plots.digits import draw_prediction  # matplotlib takes half a second to import
+    for number, (digit, p) in enumerate(zip(digits, probabilities, strict=True), 1):
+        path = plot_path(run, "predict", digit, number if len(digits) > 1 else None)
+        yield draw_prediction(title(digit, p.argmax(), short=True), digit.picture, digit.pixels, p, path)

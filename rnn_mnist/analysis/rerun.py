@@ -7,14 +7,18 @@ float32 rounds otherwise, and what can be said is to how many decimals their fig
 import math
 import os
 import time
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict, replace
+from typing import NamedTuple
 
-from rnn_mnist import processor
-from rnn_mnist import run as runs
-from rnn_mnist.config import Config, UserError, result_settings
+from rnn_mnist import files
+from rnn_mnist.config import Config
+from rnn_mnist.console import machine
+from rnn_mnist.console.guard import check_data
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.datasets.files import Source, load_arrays
+from rnn_mnist.run import METRICS, TIMES, Run, open_run
 
-NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what differing() says by name
+NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what run_differences says by name
 MISSING = "-"
 THEN = " then "  # between the values of a run that went on elsewhere
 # What of environment.json makes a kind, beside the config's instruction set: by these, and by nothing else that is
@@ -25,48 +29,72 @@ TRIED = ("Linux", "x86_64")  # elsewhere it is not known what else the bits depe
 FOLLOWS_FROM_ISA = ("isa", "variables")
 
 
-def rerun(path, runs_dir="runs", data_dir=None):
-    """Train again what a finished run's config.json says, into a new directory of runs_dir; return the directory.
+class FinishedRun(NamedTuple):
+    """Hold the files of a finished run; the environment is empty if it is lost or damaged."""
+
+    run: Run
+    config: Config
+    metrics: list
+    result: dict
+    environment: dict
+
+
+def read_finished(path):
+    """Return the FinishedRun of a path or Run; raise UserError unless it is finished and its files belong together."""
+    run = open_run(str(path))
+    result = run.result
+    if result is None:
+        raise UserError(f"{run} is not finished: go on with it by --resume {run}")
+    config, metrics = run.config, run.metrics
+    if result["config"] != files.digest(asdict(config)):
+        raise UserError(f"{run}/config.json: edited after the run: its result came from other settings")
+    if len(metrics) != result["epochs"]:
+        raise UserError(f"{run}/metrics.csv: has {len(metrics)} epochs, result.json {result['epochs']}: "
+                        "restore the file")
+    try:
+        environment = run.environment
+    except UserError:
+        environment = {}
+    return FinishedRun(run, config, metrics, result, environment)
+
+
+def rerun(path, runs_dir="runs", data_dir=None, **more):
+    """Train again what a finished run's config.json says, into a new directory of runs_dir; return the new Run.
 
     Checkpoints are not needed. Where this processor lacks the run's instruction set, the best that it has takes its
-    place. Raise UserError if the run is not finished, was edited, or its data are not to be had.
+    place. more: what else train takes, such as signals. Raise UserError if the run is not finished, was edited, or its
+    data are not to be had.
     """
-    run = runs.open_run(path)
-    config, _, _ = _finished(run)
-    from rnn_mnist.analysis.trained import load_run_data
+    run, config, *_ = read_finished(path)
+    options = run.settings[1]
     from rnn_mnist.train import train  # TensorFlow takes seconds to import, and comparing needs none
-    data_dir = data_dir or (config.data_dir if config.data_dir and os.path.exists(config.data_dir) else None)
-    data, same = load_run_data(run, config, data_dir=data_dir)
-    if not same:
-        raise UserError(f"{run} was trained on other data than that found ({data.source.kind}, {data.source.where}): "
-                        "give the folder of the former by --data-dir")
-    name = f"{run.resolve().name}_rerun_{time.strftime('%Y%m%d-%H%M%S')}"
-    isa = processor.to_look_with(config.isa)
-    return train(replace(config, isa=isa, data_dir=data_dir, run_name=name, runs_dir=runs_dir), Config()).run
+    data_dir = data_dir or (options.data_dir if options.data_dir and os.path.exists(options.data_dir) else None)
+    source = Source(*load_arrays("mnist" if data_dir else config.data, data_dir, options.offline)[1:])
+    check_data(run, run.environment.get("data_digest"), source)
+    name = f"{run.path.resolve().name}_rerun_{time.strftime('%Y%m%d-%H%M%S')}"
+    return train(replace(config, isa=machine.to_look_with(config.isa)),
+                 replace(options, data_dir=data_dir, run_name=name, runs_dir=runs_dir), **more)
 
 
-def differences(path, other):
-    """Yield where two finished runs differ, as lines: settings, the first epoch and column, else the result.
+def run_differences(first, second):
+    """Yield where two FinishedRuns differ, as lines: settings, the first epoch and column, else the result.
 
-    Nothing is yielded if they are the same to the bit, times aside. Raise UserError if one is not finished or was
-    edited.
+    Nothing is yielded if they are the same to the bit, times aside.
     """
-    (config, metrics, result), (config_2, metrics_2, result_2) = map(_finished, (runs.open_run(path),
-                                                                                runs.open_run(other)))
-    for name, value in result_settings(config).items():
-        if value != getattr(config_2, name):
-            yield f"setting {name} : {value} | {getattr(config_2, name)}"
-    for i, (row, row_2) in enumerate(zip(metrics, metrics_2, strict=False)):
-        for name in runs.COLUMNS:
-            if name not in runs.TIMES and row[name] != row_2[name]:
+    for name, value in asdict(first.config).items():
+        if value != getattr(second.config, name):
+            yield f"setting {name} : {value} | {getattr(second.config, name)}"
+    for i, (row, row_2) in enumerate(zip(first.metrics, second.metrics, strict=False)):
+        for name in METRICS:
+            if name not in TIMES and row[name] != row_2[name]:
                 yield f"first difference : epoch {i:03d} {name} : {row[name]} | {row_2[name]}"
                 return
-    if len(metrics) != len(metrics_2):
-        yield f"epochs recorded : {len(metrics)} | {len(metrics_2)}"
+    if len(first.metrics) != len(second.metrics):
+        yield f"epochs recorded : {len(first.metrics)} | {len(second.metrics)}"
         return
-    for name in sorted((result.keys() & result_2.keys()) - set(NOT_COMPARED)):
-        if result[name] != result_2[name]:
-            yield f"result {name} : {result[name]} | {result_2[name]}"
+    for name in sorted((first.result.keys() & second.result.keys()) - set(NOT_COMPARED)):
+        if first.result[name] != second.result[name]:
+            yield f"result {name} : {first.result[name]} | {second.result[name]}"
 
 
 def expectation(path, other=None):
@@ -74,7 +102,8 @@ def expectation(path, other=None):
 
     Raise UserError if one is not finished or was edited.
     """
-    first, second = _kind(path), _kind_here(path) if other is None else _kind(other)
+    run = read_finished(path)
+    first, second = _kind(run), _kind_here(run.config) if other is None else _kind(read_finished(other))
     unknown = [name for name in first if MISSING in (first[name], second[name])]
     if unknown:
         return False, f"kind unknown : environment.json lacks {', '.join(unknown)}: the bits need not be the same"
@@ -89,44 +118,31 @@ def expectation(path, other=None):
     return True, f"same kind : {words}: {must}"
 
 
-def _kind(path):
-    """Return {name: value} of what the bits of a run depend on beside its other settings."""
-    run = runs.open_run(path)
-    config, _, _ = _finished(run)
-    environment = _environment(run)
-    resumed = environment.get("resumed_with")
+def _kind(run):
+    """Return {name: value} of what the bits of a FinishedRun depend on beside its other settings."""
+    resumed = run.environment.get("resumed_with")
     resumed = [stage for stage in resumed if isinstance(stage, dict)] if isinstance(resumed, list) else []
-    stages = [environment, *resumed]
-    return {"instruction set": config.isa, **{
+    stages = [run.environment, *resumed]
+    return {"instruction set": run.config.isa, **{
         name: THEN.join(dict.fromkeys(_one_line(stage[name]) for stage in stages if name in stage)) or MISSING
         for name in KIND}}
 
 
-def _environment(run):
-    """Return environment.json as a dict, an empty one if it is lost or damaged."""
-    try:
-        return runs.read_json(Path(run) / "environment.json")
-    except UserError:
-        return {}
+def _kind_here(config):
+    """Return what _kind will say of a repetition by this machine."""
+    here = machine.describe()
+    return {"instruction set": machine.to_look_with(config.isa), **{name: str(here[name]) for name in KIND}}
 
 
 def _one_line(value):
     return " ".join(str(value).split())
 
 
-def _kind_here(path):
-    """Return what _kind will say of a repetition of a run by this machine."""
-    here = runs.describe_machine()
-    return {"instruction set": processor.to_look_with(runs.read_config(runs.open_run(path)).isa),
-            **{name: str(here[name]) for name in KIND}}
-
-
-def agreements(path, other):
-    """Yield, for each epoch and the result, to how many decimals the figures of two finished runs agree."""
-    (_, metrics, result), (_, metrics_2, result_2) = _finished(Path(path)), _finished(Path(other))
-    for i, (row, row_2) in enumerate(zip(metrics, metrics_2, strict=False)):
-        yield _agreement(f"epoch {i:03d}", row, row_2, [name for name in runs.COLUMNS if name[:4] in ("acc_", "loss")])
-    yield _agreement("result", result, result_2, ("acc_test", "loss_test"))
+def agreements(first, second):
+    """Yield, for each epoch and the result, to how many decimals the figures of two FinishedRuns agree."""
+    for i, (row, row_2) in enumerate(zip(first.metrics, second.metrics, strict=False)):
+        yield _agreement(f"epoch {i:03d}", row, row_2, [name for name in METRICS if name[:4] in ("acc_", "loss")])
+    yield _agreement("result", first.result, second.result, ("acc_test", "loss_test"))
 
 
 def _agreement(where, figures, others, names):
@@ -140,17 +156,16 @@ def _decimals(a, b):
     return "all" if a == b else max(0, math.floor(-math.log10(2 * abs(a - b))))
 
 
-def environment_differences(path, other):
-    """Yield what differs between the environments of two runs, as lines; of instruction sets only what one has.
+def environment_differences(first, second):
+    """Yield what differs between two environments, as lines; of instruction sets only what one has.
 
     What follows from the setting isa is left out where that differs.
     """
-    environment, environment_2 = map(_environment, (path, other))
-    same_isa = environment.get("isa") == environment_2.get("isa")
-    for name in [*environment, *(environment_2.keys() - environment.keys())]:
+    same_isa = first.get("isa") == second.get("isa")
+    for name in [*first, *(second.keys() - first.keys())]:
         if name in FOLLOWS_FROM_ISA and not same_isa:
             continue
-        value, value_2 = (_one_line(each.get(name, MISSING)) for each in (environment, environment_2))
+        value, value_2 = (_one_line(each.get(name, MISSING)) for each in (first, second))
         if name == "instruction_sets":
             words, words_2 = value.split(), value_2.split()
             value, value_2 = (" ".join(word for word in mine if word not in theirs) or "no others"
@@ -164,26 +179,12 @@ def verdict(path, other):
 
     Of two runs of one kind, agreeing figures excuse nothing; between kinds it is said how far they agree.
     """
-    found = list(differences(path, other))
-    result, result_2 = (runs.read_result(Path(run)) for run in (path, other))
+    first, second = read_finished(path), read_finished(other)
+    result, found = first.result, list(run_differences(first, second))
     if not found:
         return True, [f"identical : {result['epochs']} epochs, acc_test : {result['acc_test']:.4f}, "
                       f"weights : {result['weights']}"]
-    comparable = result["epochs"] == result_2["epochs"] and not expectation(path, other)[0]
-    agreeing = agreements(path, other) if comparable else []
-    elsewhere = list(environment_differences(path, other)) or ["environment : the same"]
+    comparable = result["epochs"] == second.result["epochs"] and not expectation(path, other)[0]
+    agreeing = agreements(first, second) if comparable else []
+    elsewhere = list(environment_differences(first.environment, second.environment)) or ["environment : the same"]
     return False, [f"different : {path} | {other}", *found, *agreeing, *elsewhere]
-
-
-def _finished(run):
-    """Return (config, metrics, result) of a run; raise UserError unless it is finished and they belong together."""
-    result = runs.read_result(run)
-    if result is None:
-        raise UserError(f"{run} is not finished: go on with it by --resume {run}")
-    config, metrics = runs.read_config(run), runs.read_metrics(run)
-    if result["config"] != runs.digest_of(result_settings(config)):
-        raise UserError(f"{run}/config.json: edited after the run: its result came from other settings")
-    if len(metrics) != result["epochs"]:
-        raise UserError(f"{run}/metrics.csv: has {len(metrics)} epochs, result.json {result['epochs']}: "
-                        "restore the file")
-    return config, metrics, result

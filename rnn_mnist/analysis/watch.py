@@ -1,31 +1,30 @@
 """One digit watched while a recurrent network reads it, and the whole test set beside it."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import run as runs
-from rnn_mnist.analysis import hidden_states as states
-from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.analysis import picture as images
-from rnn_mnist.analysis import predict as prediction
+from rnn_mnist.analysis import predict
 from rnn_mnist.analysis.evaluate import load_test
-from rnn_mnist.analysis.trained import open_trained
-from rnn_mnist.console.languages import data_name, table, text
+from rnn_mnist.analysis.hidden_states import logits_by_step, open_unrolled, predictions_by_step, settled_after
+from rnn_mnist.analysis.metrics import log_softmax
+from rnn_mnist.analysis.picture import open_picture, to_mnist
+from rnn_mnist.console.languages import data_name, text
+from rnn_mnist.console.tables import table
+from rnn_mnist.run import Run
 
 N_LINES = 28  # of the table; runs with more steps show every so many
 SHADES = " .:-=+*#%@"
 
 
-class Watched(NamedTuple):
-    """Hold the Seen, float64 [n_steps, 10] probabilities, and of the test set accuracy [n_steps] and settled int [n].
+class Reading(NamedTuple):
+    """Hold a Digit, float64 [n_steps, 10] probabilities, and of the test set accuracy [n_steps] and settled int [n].
 
     settled: the number of steps after which the answer to an image does not change any more.
     """
 
-    run: Path
-    seen: prediction.Seen
+    run: Run
+    digit: predict.Digit
     probabilities: np.ndarray
     accuracy: np.ndarray
     settled: np.ndarray
@@ -34,50 +33,47 @@ class Watched(NamedTuple):
     finished: bool
 
 
-def watch(path, picture=None, test_index=None, data_dir=None):
-    """Return the Watched of a run directory for a picture file or a test image."""
+def watch(run, picture=None, test_index=None, data_dir=None):
+    """Return the Reading of a picture file or a test image by a Run."""
     if picture is not None:
-        own = images.open_picture(picture)
-        seen = prediction.Seen(picture, own, images.to_mnist(own, picture))
-    with open_trained(path) as trained:
-        steps = states.build_steps(trained)
-        test, source, same = load_test(trained.run, trained.config, data_dir=data_dir)
+        own = open_picture(picture)
+        digit = predict.Digit(picture, own, to_mnist(own, picture))
+    with open_unrolled(run) as network:
+        test, source, same = load_test(run, data_dir=data_dir)
         if picture is None:
-            seen = prediction.test_image(test, test_index)
-        logits = states.logits_by_step(trained, steps, seen.pixels[None])[:, 0]
-        answers = states.predictions_by_step(trained, steps, test.images)
-    return Watched(trained.run, seen, np.exp(scores.log_softmax(logits)), (answers == test.labels).mean(1),
-                   states.settled_after(answers), source.kind, same,
-                   runs.read_result(trained.run) is not None)
+            digit = predict.test_image(test, test_index)
+        logits = logits_by_step(network, digit.pixels[None])[:, 0]
+        answers = predictions_by_step(network, test.images)
+    return Reading(run, digit, np.exp(log_softmax(logits)), (answers == test.labels).mean(1), settled_after(answers),
+                   source.kind, same, run.result is not None)
 
 
-def report(watched, lang):
-    """Yield the lines that tell a Watched: a table of the rows, then how many rows it takes."""
-    answers, n_steps = watched.probabilities.argmax(1), len(watched.accuracy)
-    state = "" if watched.finished else text(lang, " (run not finished)")
-    yield prediction.title(watched.seen, answers[-1], lang) + state
-    if not watched.same_data:
-        yield text(lang, "NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
+def report(reading):
+    """Yield the lines that tell a Reading: a table of the rows, then how many rows it takes."""
+    answers, n_steps = reading.probabilities.argmax(1), len(reading.accuracy)
+    state = "" if reading.finished else text(" (run not finished)")
+    yield predict.title(reading.digit, answers[-1]) + state
+    if not reading.same_data:
+        yield text("NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
     every = -(-n_steps // N_LINES)
     shown = range(every - 1, n_steps, every)
-    yield from table([[text(lang, word) for word in ("row", "image", "digit", "probability", "test images right")],
-                      *([f"{_rows(t + 1, n_steps):g}", _ink(watched.seen.pixels, _rows(t + 1, n_steps)),
-                         str(answers[t]), f"{100 * watched.probabilities[t, answers[t]]:.1f} %",
-                         f"{100 * watched.accuracy[t]:.2f} %"] for t in shown)], "><>")
-    settled = states.settled_after(answers[:, None])[0]
-    yield text(lang, "the answer is {digit} from row {row:g} on", digit=answers[-1], row=_rows(settled, n_steps))
-    half, most = (_rows(np.percentile(watched.settled, share, method="inverted_cdf"), n_steps) for share in (50, 90))
-    yield text(lang, "{n} test images ({data}): half of the answers are final after row {half:g}, "
-               "90 % after row {most:g}", n=len(watched.settled), half=half, most=most,
-               data=data_name(lang, watched.data))
+    yield from table([[text(word) for word in ("row", "image", "digit", "probability", "test images right")],
+                      *([f"{_rows(t + 1, n_steps):g}", _ink(reading.digit.pixels, _rows(t + 1, n_steps)),
+                         str(answers[t]), f"{100 * reading.probabilities[t, answers[t]]:.1f} %",
+                         f"{100 * reading.accuracy[t]:.2f} %"] for t in shown)], "><>")
+    settled = settled_after(answers[:, None])[0]
+    yield text("the answer is {digit} from row {row:g} on", digit=answers[-1], row=_rows(settled, n_steps))
+    half, most = (_rows(np.percentile(reading.settled, share, method="inverted_cdf"), n_steps) for share in (50, 90))
+    yield text("{n} test images ({data}): half of the answers are final after row {half:g}, 90 % after row {most:g}",
+               n=len(reading.settled), half=half, most=most, data=data_name(reading.data))
 
 
-def draw(watched, lang):
-    """Draw a Watched into the run's plots/ and return the path."""
-    from rnn_mnist.plots import digits as digit_plots
-    return digit_plots.draw_steps(prediction.title(watched.seen, watched.probabilities[-1].argmax(), lang, short=True),
-                                  watched.seen.pixels, watched.probabilities, watched.accuracy, watched.data,
-                                  prediction.plot_path(watched.run, "watch", watched.seen), lang)
+def draw(reading):
+    """Draw a Reading into the run's plots/ and return the path."""
+    from rnn_mnist.plots.digits import draw_steps  # matplotlib takes half a second to import
+    return draw_steps(predict.title(reading.digit, reading.probabilities[-1].argmax(), short=True),
+                      reading.digit.pixels, reading.probabilities, reading.accuracy, reading.data,
+                      predict.plot_path(reading.run, "watch", reading.digit))
 
 
 def _rows(n_read, n_steps):

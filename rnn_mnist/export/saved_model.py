@@ -12,22 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist import run as runs
-from rnn_mnist import session
-from rnn_mnist.analysis.trained import open_trained
-from rnn_mnist.config import Config, UserError
+from rnn_mnist.config import Config
+from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import synthetic
-from rnn_mnist.graph import mlp_logits, rnn_logits
-from rnn_mnist.session import weights
-from rnn_mnist.tf1 import tf
-from rnn_mnist.tutorials.numpy_inference import rounding_bound
-from rnn_mnist.tutorials.weights_file import network_of
+from rnn_mnist.export.numpy_network import network_of, rounding_bound
+from rnn_mnist.files import sync_folder
+from rnn_mnist.graph import LOGITS
+from rnn_mnist.session import on_cpu
+from rnn_mnist.tf1 import building, tf
 
 SERVING = "serve"              # the tag and the signature that TensorFlow's own tools look for
 SIGNATURE = "serving_default"
 N_CHECKED = 200                # drawn digits that the files are checked with
 # One thread to a product, as in the run: how a product is cut among threads changes its rounding.
-CHECKING = session.on_cpu(intra_op_parallelism_threads=1)
+CHECKING = on_cpu(intra_op_parallelism_threads=1)
 
 
 class Export(NamedTuple):
@@ -40,33 +38,34 @@ class Export(NamedTuple):
     bound: float
 
 
-def export_run(path, target=None):
-    """Write saved_model/ and weights.npz of a run into a new folder, RUN/export if none is given; return the Export.
+def export_run(run, out=None):
+    """Write saved_model/ and weights.npz of a Run into a new folder, RUN/export if none is given; return the Export.
 
     The SavedModel takes images float32 [n, 28, 28], in 0..1 or, with pixels "raw", 0..255, and gives float32 logits and
     probabilities [n, 10] and int32 classes [n]. The npz holds the float32 variables by their TensorFlow 1 names. Raise
-    UserError if the target exists, the run can't be opened, or a written file does not predict what the run does.
+    UserError if the folder exists, the run can't be opened, or a written file does not predict what the run does.
     """
-    target = Path(target) if target is not None else runs.open_run(path) / "export"
+    target = Path(out) if out is not None else run.path / "export"
     if os.path.lexists(target):
-        raise UserError(f"{target} exists: move or delete it, or choose another folder by --out")
+        raise UserError(f"{target} exists: move or delete it, or choose another folder by {named('out')}")
     # In one part, as whoever loads the files computes: where a minibatch is cut, its last rows are other images, and
     # oneDNN's products sum the last rows, those that do not fill a block, in another order.
-    with open_trained(path, replicas=1) as trained:
-        X = synthetic.draw(N_CHECKED, seed=0)[0] / np.float32(255 if trained.config.pixels == "unit" else 1)
-        logits, arrays = session.predict(trained.session, trained.graph, X), weights(trained.session)
-    with _appearing(target) as folder:
+    with run.open_network(replicas=1) as network:
+        config = network.config
+        X = synthetic.draw(N_CHECKED, seed=0)[0] / np.float32(255 if config.pixels == "unit" else 1)
+        logits, arrays = network.predict(X), network.weights()
+    with _writing_whole(target) as folder:
         np.savez(folder / "weights.npz", **arrays)
-        _write_saved_model(folder / "saved_model", trained.config, arrays)
-        found = {"saved_model": _logits_of_saved_model(folder / "saved_model", X),
-                 "weights.npz": _logits_of_npz(folder / "weights.npz", trained.config, X)}
-        bound = rounding_bound(network_of(trained.config, arrays), X.reshape(len(X), -1))
-        difference = max(_check(target / name, logits, others, bound) for name, others in found.items())
-    return Export(target, trained.config, runs.read_result(trained.run) is not None, difference, bound)
+        _write_saved_model(folder / "saved_model", config, arrays)
+        read_back = {"saved_model": _logits_of_saved_model(folder / "saved_model", X),
+                     "weights.npz": _logits_of_npz(folder / "weights.npz", config, X)}
+        bound = rounding_bound(network_of(config, arrays), X.reshape(len(X), -1))
+        difference = max(_check(target / name, logits, others, bound) for name, others in read_back.items())
+    return Export(target, config, run.result is not None, difference, bound)
 
 
 @contextlib.contextmanager
-def _appearing(target):
+def _writing_whole(target):
     """Give an empty folder that takes the target's name when the block has ended well, and vanishes if not."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.tmp")
@@ -82,41 +81,42 @@ def _appearing(target):
         raise OSError(f"cannot write {target}: {str(error).strip().splitlines()[0]:.120}") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    runs.sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 @contextlib.contextmanager
-def _network(config, arrays):
-    """Give (session, X, logits) of the bare network of a config, with {variable name: array} in it."""
-    with tf.Graph().as_default(), tf.Session(config=CHECKING) as open_session:
-        X = tf.placeholder(tf.float32, [None, 28, 28], name="images")
+def _bare_network(config, arrays):
+    """Give (session, images, {name: tensor} of the outputs) of a config's network with {variable name: array} in it."""
+    with building(tf.Graph()) as graph:
+        images = tf.placeholder(tf.float32, [None, 28, 28], name="images")
         with tf.variable_scope(tf.get_variable_scope(), use_resource=True):  # the kind that TensorFlow 2 can assign to
-            logits = {"rnn": rnn_logits, "mlp": mlp_logits}[config.model](X, config, tf.identity)
+            logits, _ = LOGITS[config.model](images, config, tf.identity)
+        outputs = {"logits": logits, "probabilities": tf.nn.softmax(logits),
+                   "classes": tf.argmax(logits, 1, output_type=tf.int32)}
+    with graph.as_default(), tf.Session(config=CHECKING) as session:
         for variable in tf.trainable_variables():
-            variable.load(arrays[variable.op.name], open_session)
-        yield open_session, X, logits
+            variable.load(arrays[variable.op.name], session)
+        yield session, images, outputs
 
 
 def _write_saved_model(folder, config, arrays):
-    with _network(config, arrays) as (open_session, X, logits):
-        outputs = {"logits": logits, "probabilities": tf.nn.softmax(logits),
-                   "classes": tf.argmax(logits, 1, output_type=tf.int32)}
-        signature = tf.saved_model.predict_signature_def({"images": X}, outputs)
+    with _bare_network(config, arrays) as (session, images, outputs):
+        signature = tf.saved_model.predict_signature_def({"images": images}, outputs)
         builder = tf.saved_model.Builder(str(folder))
-        builder.add_meta_graph_and_variables(open_session, [SERVING], {SIGNATURE: signature})
+        builder.add_meta_graph_and_variables(session, [SERVING], {SIGNATURE: signature})
         builder.save()
 
 
 def _logits_of_saved_model(folder, X):
-    with tf.Graph().as_default(), tf.Session(config=CHECKING) as open_session:
-        model = tf.saved_model.load(open_session, [SERVING], str(folder))
+    with tf.Graph().as_default(), tf.Session(config=CHECKING) as session:
+        model = tf.saved_model.load(session, [SERVING], str(folder))
         signature = model.signature_def[SIGNATURE]
-        return open_session.run(signature.outputs["logits"].name, {signature.inputs["images"].name: X})
+        return session.run(signature.outputs["logits"].name, {signature.inputs["images"].name: X})
 
 
 def _logits_of_npz(path, config, X):
-    with np.load(path, allow_pickle=False) as arrays, _network(config, arrays) as (open_session, X_fed, logits):
-        return open_session.run(logits, {X_fed: X})
+    with np.load(path, allow_pickle=False) as arrays, _bare_network(config, arrays) as (session, images, outputs):
+        return session.run(outputs["logits"], {images: X})
 
 
 def _check(path, logits, others, bound):

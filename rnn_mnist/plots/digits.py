@@ -5,92 +5,89 @@ from itertools import cycle, product
 import numpy as np
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from rnn_mnist.console.languages import data_name, text
-from rnn_mnist.data import ORIGINAL
-from rnn_mnist.plots import style as plots
+from rnn_mnist.console.languages import ORIGINAL
+from rnn_mnist.plots import style
+from rnn_mnist.plots.style import data_name, text
 
 INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 
 
-def draw_prediction(title, picture, pixels, probabilities, path, lang="en"):
+def draw_prediction(title, picture, pixels, probabilities, path):
     """Draw a person's picture, what the network saw of it, and the probabilities [10]; return the path.
 
     picture is a Pillow image, or None if there is none; pixels is uint8 [28, 28].
     """
-    lang = plots.font_for(lang)
-    figure = plots.new_figure(10 if picture else 7, 3.6)
+    figure = style.new_figure(10 if picture else 7, 3.6)
     axes = figure.subplots(1, 3 if picture else 2)
     if picture:
         axes[0].imshow(_on_checks(picture), cmap="gray")
-        axes[0].set_title(text(lang, "the picture"))
+        axes[0].set_title(text("the picture"))
         axes[0].set_axis_off()
     axes[-2].imshow(pixels, **INK)
-    axes[-2].set(title=text(lang, "what the network sees"), xticks=(0, 14, 27), yticks=(0, 14, 27))
-    bars = axes[-1].barh(range(10), probabilities, color=plots.COLORS[5])
-    bars[probabilities.argmax()].set_color(plots.COLORS[0])
+    axes[-2].set(title=text("what the network sees"), xticks=(0, 14, 27), yticks=(0, 14, 27))
+    bars = axes[-1].barh(range(10), probabilities, color=style.COLORS[5])
+    bars[probabilities.argmax()].set_color(style.COLORS[0])
     axes[-1].bar_label(bars, [f"{100 * p:.1f} %" for p in probabilities], padding=3)
-    axes[-1].set(title=text(lang, "probability"), ylabel=text(lang, "digit"), yticks=range(10), xlim=(0, 1.3))
+    axes[-1].set(title=text("probability"), ylabel=text("digit"), yticks=range(10), xlim=(0, 1.3))
     axes[-1].invert_yaxis()
     axes[-1].xaxis.set_visible(False)
     axes[-1].spines[["top", "right", "bottom"]].set_visible(False)
-    figure.suptitle(plots.label(title))
-    return plots.save(figure, path)
+    figure.suptitle(style.label(title))
+    return style.save(figure, path)
 
 
-def draw_steps(title, pixels, probabilities, accuracy, data, path, lang="en"):
+def draw_steps(title, pixels, probabilities, accuracy, data, path):
     """Draw an image, its probabilities [n_steps, 10] and the test accuracy [n_steps] after each step; return the path.
 
     All three share the axis of rows read. pixels is uint8 [28, 28]; data says what the accuracy is on.
     """
-    lang = plots.font_for(lang)
-    figure = plots.new_figure(11, 5)
+    figure = style.new_figure(11, 5)
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(28, 22, 22))
     rows = 28 * np.arange(1, len(accuracy) + 1) / len(accuracy)
     left.imshow(pixels, extent=(0, 28, 28, 0), aspect="auto", **INK)
-    left.set(title=text(lang, "the image"), ylabel=text(lang, "rows read"), xticks=range(0, 29, 7),
+    left.set(title=text("the image"), ylabel=text("rows read"), xticks=range(0, 29, 7),
              yticks=range(0, 29, 4))
     shades = middle.imshow(probabilities, extent=(-0.5, 9.5, 28, 0), aspect="auto", cmap="cividis", vmin=0, vmax=1,
                            interpolation="nearest")
     answers = probabilities.argmax(axis=1)
-    middle.plot(answers, rows - 14 / len(rows), ".", color=plots.COLORS[1], label=text(lang, "the answer so far"))
-    middle.set(title=text(lang, "probability after each row"), xlabel=text(lang, "digit"), xticks=range(10))
+    middle.plot(answers, rows - 14 / len(rows), ".", color=style.COLORS[1], label=text("the answer so far"))
+    middle.set(title=text("probability after each row"), xlabel=text("digit"), xticks=range(10))
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
     figure.colorbar(shades, ax=middle, format=PercentFormatter(1))
-    right.plot(accuracy, rows, ".-" if len(rows) <= 60 else "-", color=plots.COLORS[0])
-    right.set(title=text(lang, "test images right after each row"), xlabel=text(lang, "accuracy"), xlim=(0, 1.02))
+    right.plot(accuracy, rows, ".-" if len(rows) <= 60 else "-", color=style.COLORS[0])
+    right.set(title=text("test images right after each row"), xlabel=text("accuracy"), xlim=(0, 1.02))
     right.xaxis.set_major_formatter(PercentFormatter(1))
     right.grid(alpha=0.3)
-    right.text(0.03, 0.03, data_name(lang, data), transform=right.transAxes,
-               color="black" if data == ORIGINAL else plots.COLORS[1])
-    figure.suptitle(plots.label(title))
-    return plots.save(figure, path)
+    right.text(0.03, 0.03, data_name(data), transform=right.transAxes,
+               color="black" if data == ORIGINAL else style.COLORS[1])
+    figure.suptitle(style.label(title))
+    return style.save(figure, path)
 
 
-def draw_gradients(curves, path, lang="en"):
+def draw_gradients(curves, path):
     """Draw the norm of the gradient at each state, on a logarithmic scale, before and after training; return the path.
 
     curves: (name, norms at the start [n_steps], norms at the end [n_steps]) of each run.
     """
-    lang = plots.font_for(lang)
-    figure = plots.new_figure(10, 4.8)
+    figure = style.new_figure(10, 4.8)
     axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    styles = cycle(product(("-", "--", ":", "-."), plots.COLORS))
+    styles = cycle(product(("-", "--", ":", "-."), style.COLORS))
     for (name, *norms), (line, color) in zip(curves, styles, strict=False):
         for ax, values in zip(axes, norms, strict=True):
             steps = np.arange(1, len(values) + 1)
             shown = np.where(values > 0, values, np.nan)  # zero has no place on a logarithmic scale
             ax.plot(steps, shown, linestyle=line, color=color, marker="." if len(values) <= 60 else "",
-                    label=plots.label(name))
+                    label=style.label(name))
     for ax, when in zip(axes, ("start of training", "end of training"), strict=True):
-        ax.set(title=text(lang, when), xlabel=text(lang, "time step"), yscale="log")
+        ax.set(title=text(when), xlabel=text("time step"), yscale="log")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.yaxis.set_major_formatter("{x:g}")  # as 10^-3 it would need mathematics, whose minus Korean fonts lack
         ax.grid(alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(text(lang, "norm of the loss gradient by the state\n(mean over test images)"))
+    axes[0].set_ylabel(text("norm of the loss gradient by the state\n(mean over test images)"))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    figure.suptitle(text(lang, "gradient through time"))
-    return plots.save(figure, path)
+    figure.suptitle(text("gradient through time"))
+    return style.save(figure, path)
 
 
 def _on_checks(picture):

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from rnn_mnist import run as runs
-from rnn_mnist.config import Config, UserError, with_settings
-from rnn_mnist.console.languages import table, text
-from rnn_mnist.data import ORIGINAL, SYNTHETIC, load_data
-from rnn_mnist.mnist import inputs
+from rnn_mnist import files
+from rnn_mnist.config import with_settings
+from rnn_mnist.console import tables
+from rnn_mnist.console.guard import noting_signals
+from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, text
+from rnn_mnist.console.settings import UserError, named
+from rnn_mnist.data import Source, Split
+from rnn_mnist.datasets.files import load_arrays
+from rnn_mnist.datasets.mnist import inputs
+from rnn_mnist.run import Run, find_runs
 from rnn_mnist.train import train
 from rnn_mnist.tutorials import throughput
 from rnn_mnist.tutorials.numpy_inference import predict
@@ -24,130 +29,140 @@ from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.published import PUBLISHED, Row, of_our_run, rows, skipped
 from rnn_mnist.tutorials.weights_file import read_network
 
+HEAD = ("experiment", "figure", "published", "measured", "band", "in band", "remark")  # of a table of Rows
 SEEDS = {"mlp-sigmoid-32": (42, 43, 44)}  # elsewhere the preset's alone; this one depends on it most
 # SHA-256 of the arrays in the published sample_weight.pkl, in whatever file they come.
 PUBLISHED_WEIGHTS = "8006188391de678d997d81ed45b4e3b8b9f596ee56ee753c9ebcb42359718b50"
 
 
-def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, lang="en", **settings):
+def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, data="auto", data_dir=None, offline=False):
     """Run the named experiments and return (their folder, the table's Rows); the table is written after each.
 
-    epochs: at most that many each; weights: weights file or run directory for numpy-inference; settings: of Config.
-    Raise UserError if the weights are unsound, before anything is trained.
+    epochs: at most that many each; weights: weights file or run directory for numpy-inference. To be called in the
+    main thread: a signal stops a training after the step in progress. Raise UserError, before anything is trained, if
+    the weights are unsound or an experiment does not fit the data.
     """
     network = read_network(weights) if weights and "numpy-inference" in names else None
-    data = load_data(with_settings(Config(n_valid=0), **settings))
-    if data.source.kind == SYNTHETIC:
-        settings["data"] = "synthetic"  # the note that there is no MNIST has been given
-    planned = {name: _configs(name, epochs, settings) for name in names if name in PRESETS}
-    folder = new_folder(runs_dir)
+    (_, y_train, *test), *source = load_arrays(data, data_dir, offline)
+    test, source = Split(*test), Source(*source)
+    if source.kind == SYNTHETIC:
+        data = "synthetic"  # the note that there is no MNIST has been given
+    planned = {name: _configs(name, epochs, data) for name in names if name in PRESETS}
+    _check_fits(planned, len(y_train))
+    folder = make_folder(runs_dir)
     found, made = [], []
     for name in names:
         for label, config in planned.get(name, {}).items():
-            print(f"\n{label}", flush=True)
-            run, values = train(replace(config, runs_dir=str(folder)), PRESETS[name])
-            found += rows(PUBLISHED[name], label, measured(runs.read_metrics(run), values), _shorter(config, name),
-                          _other(values["data"]))
-            made.append(run)
+            made.append(_train(name, label, config, data_dir=data_dir, offline=offline, runs_dir=folder))
+            found += _rows_of_experiment(name, label, made[-1])
         if name == "numpy-inference":
-            found += _infer(network, weights, made or finished_runs(runs_dir), folder, lang, data)
+            found += _infer(network, weights, made or find_finished(runs_dir), folder, test, source)
         write_table(found, folder)
     return folder, found
 
 
-def _configs(name, epochs, settings):
+def _configs(name, epochs, data):
     """Return {label in the table: Config} of an experiment, one per seed."""
-    preset = PRESETS[name]
-    epochs = preset.epochs if epochs is None else min(epochs, preset.epochs)
-    labels = {f"{name}, seed {seed}": seed for seed in SEEDS[name]} if name in SEEDS else {name: preset.seed}
-    return {label: with_settings(preset, seed=seed, epochs=epochs, run_name=label.replace(", seed ", "-seed"),
-                                 **settings) for label, seed in labels.items()}
+    config = PRESETS[name].config
+    epochs = config.epochs if epochs is None else min(epochs, config.epochs)
+    labels = {f"{name}, seed {seed}": seed for seed in SEEDS[name]} if name in SEEDS else {name: config.seed}
+    return {label: with_settings(config, seed=seed, epochs=epochs, data=data) for label, seed in labels.items()}
 
 
-def _shorter(config, name):
-    published = PRESETS[name].epochs
-    return f"{config.epochs} of {published} epochs" if config.epochs < published else ""
+def _check_fits(planned, n_images):
+    """Raise UserError if there are too few training images for the subset or the first minibatch of an experiment."""
+    needed = {name: max(config.n_subset, config.n_valid + config.batch_size)
+              for name, configs in planned.items() for config in configs.values()}
+    if unfit := [f"{name} (it needs {n:,})" for name, n in needed.items() if n > n_images]:
+        raise UserError(f"data with {n_images:,} training images does not fit {', '.join(unfit)}: leave that out, or "
+                        f"give other data by {named('data_dir')}")
+
+
+def _train(name, label, config, **options):
+    """Train one of the runs of an experiment and return it."""
+    print(f"\n{label}", flush=True)
+    options = replace(PRESETS[name].options, run_name=label.replace(", seed ", "-seed"), **options)
+    return train(config, options, signals=noting_signals())
+
+
+def _rows_of_experiment(name, label, run):
+    """Return the Rows of a run, beside the published figures of its experiment."""
+    epochs, published, result = run.config.epochs, PRESETS[name].config.epochs, run.result
+    shorter = f"{epochs} of {published} epochs" if epochs < published else ""
+    return rows(PUBLISHED[name], label, collect_figures(run.metrics, result), shorter, _other(result["data"]))
 
 
 def _other(kind):
     return "" if kind == ORIGINAL else kind
 
 
-def new_folder(runs_dir):
+def make_folder(runs_dir):
     """Make and return a folder for the experiments' runs, named by the time."""
     folder = Path(runs_dir) / time.strftime("reproduce-%Y%m%d-%H%M%S")
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise UserError(f"--runs-dir: cannot make {folder}: {error.strerror}: choose another folder") from None
+        raise UserError(f"{named('runs_dir')}: cannot make {folder}: {error.strerror}: choose another folder") from None
     return folder
 
 
-def finished_runs(runs_dir):
-    """Return the finished runs in a folder, the newest first."""
-    results = [run / "result.json" for run in runs.find_runs(runs_dir) if (run / "result.json").is_file()]
-    return [path.parent for path in sorted(results, key=lambda path: path.stat().st_mtime, reverse=True)]
+def find_finished(runs_dir):
+    """Return the finished Runs in a folder, the newest first."""
+    finished = [run for run in find_runs(runs_dir) if (run.path / "result.json").is_file()]
+    return sorted(finished, key=lambda run: (run.path / "result.json").stat().st_mtime, reverse=True)
 
 
-def measured(metrics, values):
+def collect_figures(metrics, result):
     """Return {key: value} of all that a run measured, from its metrics and result; published.py uses the keys."""
-    found = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | values
-    found["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), f"none of {len(metrics)}")
-    found["loss_test with penalty"] = values["loss_test"] + values["penalty"]
-    if "acc_train" in values:
-        found["gap"] = values["acc_train"] - values["acc_test"]
-    return found
+    figures = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | result
+    figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), f"none of {len(metrics)}")
+    figures["loss_test with penalty"] = result["loss_test"] + result["penalty"]
+    if "acc_train" in result:
+        figures["gap"] = result["acc_train"] - result["acc_test"]
+    return figures
 
 
 def write_table(found, folder):
     """Write the table's Rows as reproduce.csv and reproduce.md."""
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows([Row._fields, *found])
-    runs.write_whole(folder / "reproduce.csv", stream.getvalue())
-    runs.write_whole(folder / "reproduce.md", "\n".join(markdown(found)) + "\n")
+    files.write(folder / "reproduce.csv", stream.getvalue())
+    files.write(folder / "reproduce.md", "\n".join(tables.markdown([HEAD, *found])) + "\n")
 
 
-def markdown(found):
-    """Return the lines of the table's Rows in Markdown."""
-    head = [name.replace("_", " ") for name in Row._fields]
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *found)]
-
-
-def terminal_table(found, lang="en"):
+def terminal_table(found):
     """Return the lines of the table's Rows for a terminal, in the language as far as there are words for it."""
-    head = ("experiment", "figure", "published", "measured", "band", "in band", "remark")
-    cells = [["; ".join(text(lang, part) for part in cell.split("; ")) for cell in row] for row in found]
-    return table([[text(lang, word) for word in head], *cells], "<")
+    return tables.table([["; ".join(map(text, cell.split("; "))) for cell in row] for row in [HEAD, *found]], "<")
 
 
-def _infer(network, weights, candidates, folder, lang, data):
+def _infer(network, weights, candidates, folder, test, source):
     """Classify the test set in NumPy with the weights given, or else with those of a run; return the Rows."""
+    from rnn_mnist.plots.throughput import draw_throughput
     found = []
     if network is None:
         found.append(skipped("numpy-inference", "no weights: give them by --weights FILE"))
         if not candidates:
             return [*found, skipped("numpy-inference, our run", "no finished run yet: train another experiment first")]
-        weights = candidates[0]
+        weights = candidates[0].path
         network = read_network(weights)
     print(f"\nnumpy-inference, weights : {weights}", flush=True)
-    ours, speeds = classify(network, data.test)
-    title = Path(weights).name
-    print(*throughput.report(speeds, lang), sep="\n")
-    path = throughput.draw(speeds, folder / "numpy-inference.png", title, lang)
-    print(text(lang, "written : {path}", path=path), flush=True)
+    ours, speeds = classify(network, test)
+    print(*throughput.report(speeds), sep="\n")
+    path = draw_throughput(speeds, Path(weights).name, folder / "numpy-inference.png")
+    print(text("written : {path}", path=path), flush=True)
     if Path(weights).is_dir():
-        return found + _rows_of_run(Path(weights), ours, data.source)
-    other = "" if weights_digest(network) == PUBLISHED_WEIGHTS else "not the published weights"
-    return rows(PUBLISHED["numpy-inference"], "numpy-inference", ours, other=_other(data.source.kind) or other)
+        return found + _rows_of_run(Run(weights), ours, source)
+    other = "" if published_digest(network) == PUBLISHED_WEIGHTS else "not the published weights"
+    return rows(PUBLISHED["numpy-inference"], "numpy-inference", ours, other=_other(source.kind) or other)
 
 
 def _rows_of_run(run, ours, source):
     """Return the Rows of NumPy inference with a run's weights, beside what the graph made of them."""
-    result = runs.read_result(run)
+    result = run.result
     if result is None:
         raise UserError(f"{run}: is not finished: go on with it by --resume {run}")
-    same = runs.read_json(run / "environment.json").get("data_digest") == source.digest
-    return rows(of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.name}", ours,
+    same = run.environment.get("data_digest") == source.digest
+    return rows(of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.path.name}", ours,
                 other="" if same else "not the run's data")
 
 
@@ -162,7 +177,7 @@ def classify(network, test):
             "speedup": dict(speeds)[100] / speeds[0][1]}, speeds
 
 
-def weights_digest(network):
-    """Return the SHA-256 (hex) of all arrays' bytes."""
+def published_digest(network):
+    """Return the SHA-256 (hex) of all arrays' bytes, as PUBLISHED_WEIGHTS has it."""
     return hashlib.sha256(b"".join(array.astype("<f4").tobytes() for layer in network.layers for array in layer)
                           ).hexdigest()

@@ -9,22 +9,23 @@ import math
 import os
 import pickle
 import pickletools
-import stat
 import zipfile
 
 import numpy as np
 
-from rnn_mnist.config import N_OUTPUTS, N_PIXELS, UserError
-from rnn_mnist.tutorials.numpy_inference import Network
-
-MAX_BYTES = 64_000_000  # of a file, and of what it unpacks to; the published one has 0.2 MB
+from rnn_mnist import files
+from rnn_mnist.config import N_OUTPUTS, N_PIXELS
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.export.numpy_network import Network, network_of
+from rnn_mnist.run import open_run
 
 
 def read_network(path):
     """Return the Network in a pickle, an npz or a run directory; raise UserError, naming the path, if it is unsound."""
     if os.path.isdir(path):
-        return _read_run(path)
-    content = _read_bytes(path)
+        with open_run(path).open_network() as network:
+            return network_of(network.config, network.weights())
+    content = files.read_bytes(path, cure="give a weights file or a run directory")
     try:
         arrays = _read_npz(content) if content[:2] == b"PK" else _read_pickle(content)
     except UserError as error:
@@ -35,41 +36,11 @@ def read_network(path):
     return Network(_checked_layers(arrays, path))
 
 
-def network_of(config, variables):
-    """Return the Network of a run's Config and its {variable name: float32 array}."""
-    names = (["rnn/basic_rnn_cell"] if config.model == "rnn" else
-             [f"hidden{i + 1}" for i in range(len(config.hidden_sizes))]) + ["dense"]
-    layers = tuple((variables[f"{name}/kernel"], variables[f"{name}/bias"]) for name in names)
-    return Network(layers, config.activation, config.n_steps if config.model == "rnn" else 0, config.pixels)
-
-
-def _read_run(path):
-    from rnn_mnist import session  # TensorFlow reads its own checkpoints; files need none of it
-    from rnn_mnist.analysis.trained import open_trained
-    with open_trained(path) as trained:
-        return network_of(trained.config, session.weights(trained.session))
-
-
-def _read_bytes(path):
-    """Return the content of a regular file of reasonable size."""
-    try:
-        status = os.stat(path)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise UserError(f"{path}: not a file: give a weights file or a run directory")
-        if status.st_size > MAX_BYTES:
-            raise UserError(f"{path}: larger than {MAX_BYTES // 10**6} MB: this is no weights file")
-        with open(path, "rb") as file:
-            return file.read()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): "
-                        "give a weights file or a run directory") from None
-
-
 def _read_npz(content):
     """Return {key: array} of an npz; pickled objects in it are never loaded."""
     with zipfile.ZipFile(io.BytesIO(content)) as members:
-        if sum(info.file_size for info in members.infolist()) > MAX_BYTES:
-            raise UserError(f"unpacks to more than {MAX_BYTES // 10**6} MB: this is no weights file")
+        if sum(info.file_size for info in members.infolist()) > files.MAX_BYTES:
+            raise UserError(f"unpacks to more than {files.MAX_BYTES // 10**6} MB: this is no weights file")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = dict(archive)
     if not all(isinstance(array, np.ndarray) for array in arrays.values()):

@@ -1,0 +1,22 @@
+"""Draw the learning curves of a run.
+
+python scripts/plot_run.py runs/NAME
+python scripts/plot_run.py runs/NAME runs/OTHER --lang ko
+"""
+
+from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.languages import text
+from rnn_mnist.run import open_run
+
+
+def main():
+    """Parse, open all, draw each; the lines name the pictures."""
+    parser = Parser(__doc__)
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="run directory")
+    add_lang_flag(parser)
+    for found in [open_run(path) for path in parser.parse_args().runs]:  # a wrong name leaves all as it is
+        print(text("written : {path}", path=found.plot()), flush=True)
+
+
+if __name__ == "__main__":
+    run(main)
