@@ -1,4 +1,4 @@
-"""The processes of the benchmark: a form that trains in turns, and a whole command with its time and memory."""
+"""The processes of the benchmark: a form that trains block by block, and a whole command with its time and memory."""
 
 import contextlib
 import json
@@ -14,16 +14,19 @@ FOLDER = Path(__file__).resolve().parent
 PEERS, TRAIN_RNN = FOLDER / "peers", FOLDER.parent / "train_rnn.py"
 
 
-class Lost(Exception):
-    """Say that a process has failed, and its last words."""
+class WorkerFailed(Exception):
+    """Say that a process has failed, and what it wrote last."""
 
 
 class Worker:
-    """Run one form in a process of its own, as a context; collect what it answers."""
+    """Run one form in a process of its own, as a context; collect what it answers.
 
-    def __init__(self, form, folder):
-        self.form, self.lost = form, ""
-        self.seconds = []   # per image, one for each turn
+    It trains the first minibatches at once, untimed, while others start.
+    """
+
+    def __init__(self, form, folder, n_warm_up):
+        self.form, self.failure = form, ""
+        self.seconds = []   # per image, one for each block
         self.losses = []    # after the warm-up and at the end
         self.memory = None  # peak, MB
         self._saved = folder / f"{re.sub(r'[^a-z]+', '-', form.name.lower())}.npz"
@@ -33,6 +36,7 @@ class Worker:
         with open(self._errors, "wb") as errors:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                                              text=True, env={**os.environ, "PYTHONPATH": path})
+        self._send(f"train {n_warm_up}")
 
     def __enter__(self):
         return self
@@ -44,13 +48,12 @@ class Worker:
             self._process.stdin.close()
         self._process.wait()
 
-    def warm_up(self, n_minibatches, task):
-        """Train the first minibatches, untimed, and check what was learnt."""
+    def end_warm_up(self, task):
+        """Wait until the first minibatches are trained, and check what was learnt."""
         self._answer()
-        self._ask(f"train {n_minibatches}")
         self.check(task)
 
-    def take_turn(self, n_minibatches):
+    def time_block(self, n_minibatches):
         """Train the next minibatches and keep the time per image."""
         seconds, n_images = self._ask(f"train {n_minibatches}")
         self.seconds.append(seconds / n_images)
@@ -61,27 +64,30 @@ class Worker:
         self.losses.append(checked_loss(task, read_weights(self._saved)))
 
     def _ask(self, line):
+        self._send(line)
+        return self._answer()
+
+    def _send(self, line):
         with contextlib.suppress(OSError):  # if nobody reads it, nobody answers
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
-        return self._answer()
 
     def _answer(self):
         line = self._process.stdout.readline()
         if not line:
-            raise Lost(_last_line(self._errors))
+            raise WorkerFailed(_last_line(self._errors))
         return json.loads(line)
 
 
-def run_whole(command, folder):
-    """Run a Python script; return its seconds, peak MB and the test accuracy it printed; raise Lost if it fails."""
-    err = folder / "err.txt"
-    with open(err, "wb") as stderr:
+def time_command(command, folder):
+    """Run a Python script; return its seconds, peak MB and the test accuracy it printed, or raise WorkerFailed."""
+    errors = folder / "command.err"
+    with open(errors, "wb") as stderr:
         done = subprocess.run([sys.executable, FOLDER / "timed.py", *map(str, command)], stdout=subprocess.PIPE,
                               stderr=stderr, text=True)
     accuracy = re.search(r"acc_test : ([\d.]+)", done.stdout)
     if done.returncode or not accuracy:
-        raise Lost(f"exit code {done.returncode}: {_last_line(err)}")
+        raise WorkerFailed(f"exit code {done.returncode}: {_last_line(errors)}")
     seconds, memory = json.loads(done.stdout.splitlines()[-1])
     return seconds, memory, float(accuracy[1])
 

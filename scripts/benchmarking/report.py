@@ -7,89 +7,93 @@ from statistics import median
 
 import numpy as np
 
-from benchmarking.rounds import Case
-from rnn_mnist import processor
-from rnn_mnist.config import DEFAULT_ISA
-from rnn_mnist.console.languages import table
-from rnn_mnist.run import write_whole
+from benchmarking.task import Case
+from rnn_mnist import files
+from rnn_mnist.console import machine
+from rnn_mnist.console.tables import markdown, table
+from rnn_mnist.plots import style
 
-COLUMNS = ("form", "n_neurons", "batch_size", "n_steps", "epoch_seconds", "first_quartile", "third_quartile",
-           "times_tutorial", "images_per_second", "share_of_floor", "loss", "loss_wanted", "right", "worker_mb",
-           "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test")
+RESULT_COLUMNS = (
+    "form", "n_neurons", "batch_size", "n_steps", "epoch_seconds", "first_quartile", "third_quartile",
+    "times_tutorial", "images_per_second", "share_of_floor", "loss", "loss_wanted", "right", "worker_mb",
+    "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test")
 
 
-def to_rows(measured, whole):
-    """Return a dict of COLUMNS for each Measured; what does not apply, and any ratio of a wrong form, is None.
+def to_rows(measured, processes):
+    """Return a dict of RESULT_COLUMNS for each Measurement; what does not apply, and ratios of a wrong form, are None.
 
     times_tutorial and share_of_floor are medians over the rounds of the two forms' ratio within a round.
     """
     rows = []
     for one in measured:
-        base, floor = (next((other for other in measured if other.form.role == role and other.case == one.case
-                             and other.right), None) for role in ("tutorial", "floor"))
-        seconds = median(one.epochs)
-        low, high = np.percentile(one.epochs, [25, 75])
-        row = dict.fromkeys(COLUMNS) | {
+        tutorial, floor = (next((other for other in measured if other.form.role == role and other.case == one.case
+                                 and other.right), None) for role in ("tutorial", "floor"))
+        seconds = median(one.epoch_seconds)
+        low, high = np.percentile(one.epoch_seconds, [25, 75])
+        row = dict.fromkeys(RESULT_COLUMNS) | {
             "form": one.form.name, "n_neurons": one.case.n_neurons, "batch_size": one.case.batch_size,
             "n_steps": one.case.n_steps, "epoch_seconds": seconds, "first_quartile": float(low),
             "third_quartile": float(high), "worker_mb": one.memory, "right": one.right}
         if one.form.role != "floor":
             row |= {"loss": one.losses[-1], "loss_wanted": one.reference[-1]}
         if one.right:
-            row |= {"images_per_second": one.n_images / seconds, "times_tutorial": ratio(base, one),
-                    "share_of_floor": ratio(floor, one)}
-        if one.case == Case():
-            row |= _whole_columns(one, whole, base)
+            row |= {"images_per_second": one.n_images / seconds, "times_tutorial": speed_ratio(tutorial, one),
+                    "share_of_floor": speed_ratio(floor, one)}
+        if one.case == Case() and one.form.name in processes:
+            row |= _process_columns(one, processes, tutorial)
         rows.append(row)
     return rows
 
 
-def ratio(slow, fast):
-    """Return how many times as long one Measured takes as another, paired by round; None if either is missing."""
+def speed_ratio(slow, fast):
+    """Return how many times as long one Measurement takes as another, by round; None if either is missing."""
     if slow is None or fast is None:
         return None
-    return median(a / b for a, b in zip(slow.epochs, fast.epochs, strict=True))
+    return _median_ratio(slow.epoch_seconds, fast.epoch_seconds)
 
 
-def _whole_columns(one, whole, base):
-    """Return the columns of a form's whole processes."""
-    if one.form.name not in whole:
-        return {}
-    mine = whole[one.form.name]
+def _median_ratio(slow, fast):
+    return median(a / b for a, b in zip(slow, fast, strict=True))
+
+
+def _process_columns(one, processes, tutorial):
+    """Return the columns of a form's whole processes; tutorial: the Measurement it is compared with, or None."""
+    mine = processes[one.form.name]
     columns = {"process_seconds": median(mine.seconds), "process_mb": mine.memory, "process_acc_test": mine.acc_test}
-    if one.right and base is not None and base.form.name in whole:
-        pairs = zip(whole[base.form.name].seconds, mine.seconds, strict=True)
-        columns["process_times_tutorial"] = median(a / b for a, b in pairs)
+    if one.right and tutorial is not None and tutorial.form.name in processes:
+        columns["process_times_tutorial"] = _median_ratio(processes[tutorial.form.name].seconds, mine.seconds)
     return columns
 
 
-def cells(rows, epochs):
-    """Return the main table, heading first, as lists of texts; a wrong form has its due loss in place of ratios."""
+def main_table(rows, epochs):
+    """Return the main case's table, heading first, as lists of texts; a wrong form has its due loss instead of ratios.
+    """
     heading = ["form", "s per epoch", "quartiles", "x tutorial", "images/s", "% of floor", "loss",
                f"{epochs} epochs, s", "x tutorial", "MB", "acc_test"]
     found = [heading]
     for row in rows:
-        loss = _shown(row["loss"], ".4f")
+        loss = _format(row["loss"], ".4f")
         if not row["right"]:
             loss += f" WRONG: {row['loss_wanted']:.4f} EXPECTED"
         share = row["share_of_floor"] and row["share_of_floor"] * 100
-        found.append([row["form"], _shown(row["epoch_seconds"], ".3f"),
-                      f"{row['first_quartile']:.3f}-{row['third_quartile']:.3f}", _shown(row["times_tutorial"], ".2f"),
-                      _shown(row["images_per_second"], ",.0f"), _shown(share, ".0f"), loss,
-                      _shown(row["process_seconds"], ".2f"), _shown(row["process_times_tutorial"], ".2f"),
-                      _shown(row["process_mb"] or row["worker_mb"], ".0f"), _shown(row["process_acc_test"], ".4f")])
+        found.append([row["form"], _format(row["epoch_seconds"], ".3f"),
+                      f"{row['first_quartile']:.3f}-{row['third_quartile']:.3f}", _format(row["times_tutorial"], ".2f"),
+                      _format(row["images_per_second"], ",.0f"), _format(share, ".0f"), loss,
+                      _format(row["process_seconds"], ".2f"), _format(row["process_times_tutorial"], ".2f"),
+                      _format(row["process_mb"] or row["worker_mb"], ".0f"), _format(row["process_acc_test"], ".4f")])
     return found
 
 
-def scaling_cells(rows):
+def scaling_table(rows):
     """Return the table of all cases: seconds per epoch of each form, and the ratio to the tutorial's."""
     names = list(dict.fromkeys(row["form"] for row in rows if _case(row) != Case()[:3]))
     found = [["network", *(heading for name in names for heading in (f"{name}, s", "x tutorial"))]]
+    by_case = {(_case(row), row["form"]): row for row in rows}
     for case in dict.fromkeys(map(_case, rows)) if names else ():
         line = [_case_name(case)]
         for name in names:
-            row = next((row for row in rows if _case(row) == case and row["form"] == name), dict.fromkeys(COLUMNS))
-            line += [_shown(row["epoch_seconds"], ".3f"), _shown(row["times_tutorial"], ".2f")]
+            row = by_case.get((case, name), dict.fromkeys(RESULT_COLUMNS))
+            line += [_format(row["epoch_seconds"], ".3f"), _format(row["times_tutorial"], ".2f")]
         found.append(line)
     return found
 
@@ -103,77 +107,76 @@ def summary(measured):
         for roles, meaning in ((("peer",), "as its users write it"), (("peer", "split"), "two-way splits included")):
             peers = [other for other in main if other.form.role in roles]
             if peers:
-                best = min(peers, key=lambda other: median(other.epochs))
-                words.append(f"{ratio(best, one):.2f} times as fast as the best peer {meaning} ({best.form.name})")
+                best = min(peers, key=lambda other: median(other.epoch_seconds))
+                words.append(f"{speed_ratio(best, one):.2f} times as fast as the best peer {meaning} "
+                             f"({best.form.name})")
         lines += [f"{one.form.name}: {', '.join(words)}"] if words else []
     return lines
 
 
-def machine(environment):
-    """Return the line that says on what it was measured, from runs.describe_machine's dict."""
+def machine_line(environment):
+    """Return the line that says on what it was measured; environment: machine.describe()'s dict, with data."""
     versions = [f"{name} {environment[name]}" for name in ("python", "tensorflow", "numpy")]
     for package in ("jax", "torch", "keras"):
         try:
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return (f"{environment['cpu']}, {environment['cores']} cores, instruction set {DEFAULT_ISA}, native is "
-            f"{processor.available()[-1]}; {', '.join(versions)}; data : {environment['data']}; "
+    return (f"{environment['cpu']}, {environment['cores']} cores, instruction set {machine.DEFAULT_ISA}, native is "
+            f"{machine.available()[-1]}; {', '.join(versions)}; data : {environment['data']}; "
             f"commit {environment['git_commit']}")
 
 
-def write(measured, whole, left_out, epochs, environment, out):
+def write(measured, processes, left_out, epochs, environment, out):
     """Write results.csv, results.md and results.png to a folder, a Path; return the lines for the terminal."""
-    rows = to_rows(measured, whole)
-    main, scaling = cells([row for row in rows if _case(row) == Case()[:3]], epochs), scaling_cells(rows)
+    rows = to_rows(measured, processes)
+    found = main_table([row for row in rows if _case(row) == Case()[:3]], epochs), scaling_table(rows)
+    tables = [rows for rows in found if len(rows) > 1]  # all forms may have been left out
     notes = ["x tutorial, % of floor, times as fast: medians of the ratios within each round; loss: of the first 1,000 "
-             "training images after the last step, computed in NumPy",
-             *summary(measured), *(f"left out: {name}: {why}" for name, why in left_out.items()), machine(environment)]
+             "training images after the last step, computed in NumPy", *summary(measured),
+             *(f"left out: {name}: {why}" for name, why in left_out.items()), machine_line(environment)]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(stream, RESULT_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_whole(out / "results.csv", stream.getvalue())
-    tables = [found for found in (main, scaling) if len(found) > 1]  # all forms may have been left out
-    write_whole(out / "results.md", "\n".join([*(line for found in tables for line in (*_markdown(found), "")),
-                                               *(f"- {note}" for note in notes)]) + "\n")
+    files.write(out / "results.csv", stream.getvalue())
+    lines = [*(line for rows in tables for line in (*markdown(rows, ">"), "")), *(f"- {note}" for note in notes)]
+    files.write(out / "results.md", "\n".join(lines) + "\n")
     draw(measured, out / "results.png")
-    return [*(line for found in tables for line in (*table(found, "<>"), "")), *notes]
+    return [*(line for rows in tables for line in (*table(rows, "<>"), "")), *notes]
 
 
 def draw(measured, path):
     """Draw the time per epoch of every right form, with quartiles and the floor, and the ratios in all cases."""
-    from rnn_mnist.plots import style as plots
-    plots.font_for("en")
-    figure = plots.new_figure(11, 4.6)
+    figure = style.new_figure(11, 4.6)
     left, right = figure.subplots(1, 2)
     main = [one for one in measured if one.case == Case() and one.right]
-    floor = next((median(one.epochs) for one in main if one.form.role == "floor"), None)
-    main = sorted((one for one in main if one.form.role != "floor"), key=lambda one: -median(one.epochs))
-    colors = {"tutorial": plots.COLORS[1], "ours": plots.COLORS[0], "peer": plots.GREY, "split": plots.GREY}
-    middles = [median(one.epochs) for one in main]
-    quartiles = np.abs(np.array([np.percentile(one.epochs, [25, 75]) for one in main]).reshape(-1, 2).T - middles)
-    left.barh([one.form.name for one in main], middles, xerr=quartiles, color=[colors[one.form.role] for one in main],
-              ecolor="black")
+    floor = next((median(one.epoch_seconds) for one in main if one.form.role == "floor"), None)
+    main = sorted((one for one in main if one.form.role != "floor"), key=lambda one: -median(one.epoch_seconds))
+    colors = {"tutorial": style.COLORS[1], "ours": style.COLORS[0], "peer": style.GREY, "split": style.GREY}
+    middles = [median(one.epoch_seconds) for one in main]
+    quartiles = np.array([np.percentile(one.epoch_seconds, [25, 75]) for one in main]).reshape(-1, 2).T
+    left.barh([one.form.name for one in main], middles, xerr=np.abs(quartiles - middles), ecolor="black",
+              color=[colors[one.form.role] for one in main])
     if floor is not None:
         left.axvline(floor, linestyle="--", color="black", label="matrix products alone")
         left.legend()
     left.set(xlabel="seconds per epoch (median, quartiles)", title="28 steps, 150 neurons, batch 150")
-    _draw_scaling(right, to_rows(measured, {}), plots)
+    _draw_scaling(right, to_rows(measured, {}))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    return plots.save(figure, path)
+    return style.save(figure, path)
 
 
-def _draw_scaling(axes, rows, plots):
+def _draw_scaling(axes, rows):
     """Draw how many times as fast as the tutorial's script our forms are in each case."""
     rows = [row for row in rows if row["form"].startswith("ours") and row["times_tutorial"]]
     cases = list(dict.fromkeys(map(_case, rows)))
     for i, name in enumerate(dict.fromkeys(row["form"] for row in rows)):
         points = [(cases.index(_case(row)), row["times_tutorial"]) for row in rows if row["form"] == name]
-        axes.plot(*zip(*points, strict=True), "os^"[i % 3], color=plots.COLORS[(0, 2, 3)[i % 3]], label=name,
+        axes.plot(*zip(*points, strict=True), "os^"[i % 3], color=style.COLORS[(0, 2, 3)[i % 3]], label=name,
                   fillstyle="none" if "native" in name else "full")
-    axes.axhline(1, color=plots.COLORS[1])
+    axes.axhline(1, color=style.COLORS[1])
     axes.set_xticks(range(len(cases)), map(_short_name, cases))
     axes.set(title="times as fast as the tutorial's script", xlabel="network")
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.4)
@@ -196,11 +199,5 @@ def _short_name(case):
                      if size != usual) or "as on\nthe left"
 
 
-def _shown(value, form):
-    return "-" if value is None else format(value, form)
-
-
-def _markdown(rows):
-    """Return the lines of a Markdown table."""
-    heading, *body = rows
-    return [f"| {' | '.join(row)} |" for row in (heading, ["---", *["---:"] * (len(heading) - 1)], *body)]
+def _format(value, spec):
+    return "-" if value is None else format(value, spec)

@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarking.process import PEERS, TRAIN_RNN, Lost, Worker, run_whole
+from benchmarking import report
+from benchmarking.process import PEERS, TRAIN_RNN, Worker, WorkerFailed, time_command
 from benchmarking.task import Case, new_task, reference_losses, write_task
-from rnn_mnist import processor
-from rnn_mnist.config import DEFAULT_ISA
-from rnn_mnist.data import load_data
-from rnn_mnist.run import describe_machine
+from rnn_mnist.console import machine
+from rnn_mnist.console.machine import DEFAULT_ISA
 
 # How far a form's loss may be from NumPy's after the warm-up and after the last step, as a share of how far NumPy's has
 # moved from the start. Measured on MNIST with 28 steps: right forms are off by up to 2e-5 and 2e-4, as rounding errors
@@ -51,7 +50,7 @@ def _ours(isa, mark=""):
 FORMS = (
     Form("tutorial's script", "tutorial.py", role="tutorial", scaled=True),
     *_ours(DEFAULT_ISA),
-    *(_ours("native", ", native") if processor.available()[-1] != DEFAULT_ISA else ()),
+    *(_ours("native", ", native") if machine.available()[-1] != DEFAULT_ISA else ()),
     Form("JAX, scan", "jax_scan.py", {"unroll": 1, "devices": 1}, packages=("jax",)),
     Form("JAX, scan unrolled", "jax_scan.py", {"unroll": 28, "devices": 1}, packages=("jax",)),
     Form("JAX, two devices", "jax_scan.py", {"unroll": 28, "devices": 2}, "split", ("jax",)),
@@ -66,8 +65,8 @@ FORMS = (
 )
 
 
-class Turns(NamedTuple):
-    """Say how long to measure: minibatches before the first check, rounds, minibatches of a form's turn in each."""
+class Schedule(NamedTuple):
+    """Say how long to measure: minibatches before the first check, rounds, minibatches of a form's block in each."""
 
     warm_up: int
     rounds: int
@@ -77,31 +76,31 @@ class Turns(NamedTuple):
 class Plan(NamedTuple):
     """Say what one run of the benchmark measures."""
 
-    turns: Turns
-    scaling: tuple            # of (Case, Turns)
+    schedule: Schedule
+    scaling: tuple            # of (Case, Schedule)
     epochs: int               # of the whole processes
     processes: int            # how often each of these is run
 
 
-FULL = Plan(Turns(60, 24, 27), epochs=5, processes=3, scaling=(
-    (Case(n_neurons=50), Turns(20, 7, 40)), (Case(n_neurons=300), Turns(20, 7, 20)),
-    (Case(n_neurons=600), Turns(10, 7, 8)), (Case(batch_size=50), Turns(20, 7, 60)),
-    (Case(batch_size=600), Turns(10, 7, 10)), (Case(n_steps=784, n_inputs=1), Turns(4, 7, 3))))
-QUICK = Plan(Turns(20, 4, 15), epochs=1, processes=1, scaling=(
-    (Case(n_neurons=50), Turns(10, 3, 20)), (Case(batch_size=600), Turns(6, 3, 5))))
+FULL = Plan(Schedule(60, 24, 27), epochs=5, processes=3, scaling=(
+    (Case(n_neurons=50), Schedule(20, 7, 40)), (Case(n_neurons=300), Schedule(20, 7, 20)),
+    (Case(n_neurons=600), Schedule(10, 7, 8)), (Case(batch_size=50), Schedule(20, 7, 60)),
+    (Case(batch_size=600), Schedule(10, 7, 10)), (Case(n_steps=784, n_inputs=1), Schedule(4, 7, 3))))
+QUICK = Plan(Schedule(20, 4, 15), epochs=1, processes=1, scaling=(
+    (Case(n_neurons=50), Schedule(10, 3, 20)), (Case(batch_size=600), Schedule(6, 3, 5))))
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """Hold what was measured of one form in one case; the rounds of all forms of a case correspond."""
 
     form: Form
     case: Case
-    epochs: list              # seconds per epoch, one for each round
+    epoch_seconds: list       # one for each round
     n_images: int             # images per epoch
     memory: float | None      # peak of the worker, MB
     losses: list              # after the warm-up and after the last step; those of the floor say nothing
     reference: list           # NumPy's, and before them that of the weights at the start
-    rounded: list             # the same from weights that differ in their last place
+    perturbed: list           # the same from weights that differ in their last place
 
     @property
     def right(self):
@@ -112,22 +111,22 @@ class Measured(NamedTuple):
     @property
     def errors(self):
         """Return how far each loss is from NumPy's, as a share of how far NumPy's has moved from the start."""
-        return _shares(self.losses, self.reference)
+        return _relative_errors(self.losses, self.reference)
 
     @property
     def tolerances(self):
         """Return how large each of the errors may be."""
         return [min(LOOSEST, max(strict, ROUNDINGS * error))
-                for strict, error in zip(TOLERANCES, _shares(self.rounded[1:], self.reference), strict=True)]
+                for strict, error in zip(TOLERANCES, _relative_errors(self.perturbed[1:], self.reference), strict=True)]
 
 
-def _shares(losses, reference):
+def _relative_errors(losses, reference):
     first, *wanted = reference
     moved = accumulate((abs(first - loss) for loss in wanted), max)
     return [abs(loss - right) / way for loss, right, way in zip(losses, wanted, moved, strict=True)]
 
 
-class Whole(NamedTuple):
+class WholeProcess(NamedTuple):
     """Hold what was measured of whole processes of one form: seconds of each, largest peak in MB, test accuracy."""
 
     seconds: list
@@ -135,30 +134,28 @@ class Whole(NamedTuple):
     acc_test: float
 
 
-def run(forms, plan, config, out, note):
-    """Measure the forms by a Plan on the data of a Config; write the results to a folder, a Path.
+def measure_all(forms, plan, data, out, log):
+    """Measure the forms by a Plan on a Data; write the results to a folder, a Path.
 
-    Return (lines of the tables, whether all that was measured is right and none of ours is left out). note is called
+    Return (lines of the tables, whether all that was measured is right and none of ours is left out). log is called
     with a line for each stage.
     """
-    from benchmarking import report as benchmark_report
-    data = load_data(config)
     left_out = {form.name: f"{' and '.join(missing)} not installed: pip install -r requirements-benchmark.txt"
                 for form in forms if (missing := missing_packages(form))}
     forms, measured = [form for form in forms if form.name not in left_out], []
     with tempfile.TemporaryDirectory() as folder:
-        for i, (case, turns) in enumerate([(Case(), plan.turns), *plan.scaling]):
-            note(f"{case.n_neurons} neurons, batch {case.batch_size}, {case.n_steps} steps")
+        for i, (case, schedule) in enumerate([(Case(), plan.schedule), *plan.scaling]):
+            log(f"{case.n_neurons} neurons, batch {case.batch_size}, {case.n_steps} steps")
             chosen = [form for form in forms if form.scaled or i == 0]
-            found, lost = measure(chosen, case, turns, data.train, Path(folder, str(i)), note)
+            found, failed = measure_case(chosen, case, schedule, data.train, Path(folder, str(i)), log)
             measured += found
-            left_out |= lost
-        whole, lost = measure_whole(forms, data, plan, Path(folder), note)
-        left_out |= lost
-    environment = describe_machine() | {"data": data.source.kind}
-    lines = benchmark_report.write(measured, whole, left_out, plan.epochs, environment, out)
-    ours_lost = any(form.name in left_out for form in forms if form.role in ("tutorial", "ours"))
-    return lines, all(one.right for one in measured) and not ours_lost
+            left_out |= failed
+        processes, failed = measure_processes(forms, data, plan, Path(folder), log)
+        left_out |= failed
+    environment = machine.describe() | {"data": data.source.kind}
+    lines = report.write(measured, processes, left_out, plan.epochs, environment, out)
+    ours_missing = any(form.name in left_out for form in forms if form.role in ("tutorial", "ours"))
+    return lines, all(one.right for one in measured) and not ours_missing
 
 
 def missing_packages(form):
@@ -166,68 +163,73 @@ def missing_packages(form):
     return [name for name in form.packages if importlib.util.find_spec(name) is None]
 
 
-def measure(forms, case, turns, train, folder, note):
-    """Return ([Measured], {form's name: why it was left out}) of training on a Split; folder is for the workers' files.
+def measure_case(forms, case, schedule, train, folder, log):
+    """Return ([Measurement], {form's name: why it failed}) of training on a Split; folder is for the workers' files.
 
-    The forms take turns, each round in the other direction, so that a drift of the machine's speed hits them alike.
+    The forms alternate, each round in the other order, so that a drift of the machine's speed hits them alike.
     """
     task = new_task(train, case)
     folder.mkdir()
     write_task(task, folder)
-    note("training in NumPy, for the losses")
-    marks = [turns.warm_up, turns.warm_up + turns.rounds * turns.block]
-    moved = task._replace(weights=[np.nextafter(w, np.float32(np.inf)) for w in task.weights])
-    reference, rounded = reference_losses(task, marks), reference_losses(moved, marks)
+    log("training in NumPy, for the losses")
+    checked_steps = [schedule.warm_up, schedule.warm_up + schedule.rounds * schedule.block]
+    perturbed = task._replace(weights=[np.nextafter(w, np.float32(np.inf)) for w in task.weights])
+    references = [reference_losses(start, checked_steps) for start in (task, perturbed)]
     with contextlib.ExitStack() as stack:
-        note(f"starting {len(forms)} forms")
-        workers = [stack.enter_context(Worker(form, folder)) for form in forms]
-        _each(workers, lambda worker: worker.warm_up(turns.warm_up, task))
-        for i in range(turns.rounds):
-            note(f"round {i + 1} of {turns.rounds}")
-            _each(workers[::-1] if i % 2 else workers, lambda worker: worker.take_turn(turns.block))
-        _each(workers, lambda worker: worker.check(task))
-    measured = [Measured(worker.form, case, [len(task.labels) * seconds for seconds in worker.seconds],
-                         len(task.labels), worker.memory, worker.losses, reference, rounded)
-                for worker in workers if not worker.lost]
-    return measured, {worker.form.name: worker.lost for worker in workers if worker.lost}
+        log(f"starting {len(forms)} forms")
+        workers = [stack.enter_context(Worker(form, folder, schedule.warm_up)) for form in forms]
+        _call_each(workers, lambda worker: worker.end_warm_up(task))
+        for i in range(schedule.rounds):
+            log(f"round {i + 1} of {schedule.rounds}")
+            _call_each(workers[::-1] if i % 2 else workers, lambda worker: worker.time_block(schedule.block))
+        _call_each(workers, lambda worker: worker.check(task))
+    measured = [Measurement(worker.form, case, [len(task.labels) * seconds for seconds in worker.seconds],
+                            len(task.labels), worker.memory, worker.losses, *references)
+                for worker in workers if not worker.failure]
+    return measured, {worker.form.name: worker.failure for worker in workers if worker.failure}
 
 
-def _each(workers, do):
-    """Call do for each worker whose process lives; keep the last words of one that dies."""
+def _call_each(workers, function):
+    """Call a function on each worker whose process lives; keep the last words of one that dies."""
     for worker in workers:
-        if not worker.lost:
+        if not worker.failure:
             try:
-                do(worker)
-            except Lost as error:
-                worker.lost = str(error)
+                function(worker)
+            except WorkerFailed as error:
+                worker.failure = str(error)
 
 
-def measure_whole(forms, data, plan, folder, note):
-    """Return ({form's name: Whole} of the tutorial's script and ours from the command line, {name: why left out}).
+def measure_processes(forms, data, plan, folder, log):
+    """Return ({form's name: WholeProcess} of the tutorial's script and our commands, {name: why it failed}).
 
     Both read the same mnist.npz, train, score minibatch and validation set after each epoch and the test set at the
     end, and print it; ours also writes its run directory.
     """
-    images, labels = zip(data.valid, data.train, strict=True)
-    archive = folder / "mnist.npz"
-    np.savez_compressed(archive, x_train=np.concatenate(images), y_train=np.concatenate(labels).astype(np.uint8),
-                        x_test=data.test.images, y_test=data.test.labels.astype(np.uint8))
-    commands, found, lost = {}, {}, {}
-    for form in forms:
-        if form.role == "tutorial":
-            commands[form.name] = [PEERS / form.file, archive, plan.epochs, len(data.valid.labels)]
-        if form.role == "ours":
-            commands[form.name] = [
-                TRAIN_RNN, "--unroll", form.options["unroll"], "--isa", form.options["isa"], "--epochs", plan.epochs,
-                "--data-dir", archive, "--n-valid", len(data.valid.labels), "--no-plots", "--runs-dir", folder / "runs"]
+    commands, found, failed = _commands(forms, data, plan.epochs, folder), {}, {}
     for i in range(plan.processes):
-        note(f"whole processes, {i + 1} of {plan.processes}")
+        log(f"whole processes, {i + 1} of {plan.processes}")
         for name, command in list(commands.items())[::-1 if i % 2 else 1]:
             try:
-                seconds, memory, acc_test = run_whole(command, folder)
-            except Lost as error:
-                lost[name] = str(error)
+                seconds, memory, acc_test = time_command(command, folder)
+            except WorkerFailed as error:
+                failed[name] = str(error)
                 continue
-            before = found.get(name, Whole([], memory, acc_test))
-            found[name] = Whole([*before.seconds, seconds], memory and max(memory, before.memory), acc_test)
-    return {name: whole for name, whole in found.items() if name not in lost}, lost
+            before = found.get(name, WholeProcess([], memory, acc_test))
+            found[name] = WholeProcess([*before.seconds, seconds], memory and max(memory, before.memory), acc_test)
+    return {name: process for name, process in found.items() if name not in failed}, failed
+
+
+def _commands(forms, data, epochs, folder):
+    """Return {form's name: the command that trains it}, with the data written to mnist.npz in the folder."""
+    images, labels = zip(data.valid, data.train, strict=True)
+    archive, n_valid, commands = folder / "mnist.npz", len(data.valid.labels), {}
+    np.savez_compressed(archive, x_train=np.concatenate(images), y_train=np.concatenate(labels).astype(np.uint8),
+                        x_test=data.test.images, y_test=data.test.labels.astype(np.uint8))
+    for form in forms:
+        if form.role == "tutorial":
+            commands[form.name] = [PEERS / form.file, archive, epochs, n_valid]
+        if form.role == "ours":
+            settings = [f"--{name}={value}" for name, value in form.options.items()]
+            commands[form.name] = [TRAIN_RNN, *settings, "--epochs", epochs, "--data-dir", archive,
+                                   "--n-valid", n_valid, "--no-plots", "--runs-dir", folder / "runs"]
+    return commands

@@ -1,12 +1,12 @@
 """What every form of the benchmark has to train, and what must come out of it: the same training in NumPy."""
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist import files
 from rnn_mnist.tutorials.numpy_inference import softmax
 
 N_CHECKED = 1000  # the first training images: the loss on them is what tells a right form from a wrong one
@@ -36,13 +36,10 @@ class Task(NamedTuple):
 
 def new_task(train, case):
     """Return the Task of training on a Split: weights glorot-uniform as TensorFlow's, drawn by NumPy's seed 42."""
-    rnd = np.random.RandomState(42)
-
-    def kernel(*shape):
-        return (rnd.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(np.float32)
-
-    n = case.n_neurons
-    weights = [kernel(case.n_inputs + n, n), np.zeros(n, np.float32), kernel(n, 10), np.zeros(10, np.float32)]
+    rnd, n = np.random.RandomState(42), case.n_neurons
+    kernel, dense_kernel = ((rnd.uniform(-1, 1, shape) * np.sqrt(6 / sum(shape))).astype(np.float32)
+                            for shape in ((case.n_inputs + n, n), (n, 10)))
+    weights = [kernel, np.zeros(n, np.float32), dense_kernel, np.zeros(10, np.float32)]
     return Task(train.images, train.labels, weights, **case._asdict(), options={})
 
 
@@ -51,16 +48,15 @@ def write_task(task, folder):
     np.save(folder / "images.npy", task.images)
     np.save(folder / "labels.npy", task.labels)
     np.savez(folder / "weights.npz", *task.weights)
-    case = {name: getattr(task, name) for name in Case._fields}
-    (folder / "case.json").write_text(json.dumps(case))
+    files.write(folder / "case.json", {name: getattr(task, name) for name in Case._fields})
 
 
 def read_task(folder, options):
     """Return the Task in a folder, with a form's options."""
     folder = Path(folder)
     images, labels = (np.load(folder / name, allow_pickle=False) for name in ("images.npy", "labels.npy"))
-    case = json.loads((folder / "case.json").read_text())
-    return Task(images, labels, read_weights(folder / "weights.npz"), **case, options=options)
+    return Task(images, labels, read_weights(folder / "weights.npz"), **files.read_json(folder / "case.json"),
+                options=options)
 
 
 def read_weights(path):
@@ -84,13 +80,15 @@ def minibatches(n_images, batch_size):
                 yield parts.pop()
 
 
-def reference_losses(task, marks):
-    """Return checked_loss at the start and after each number of minibatches in marks (ascending), trained in NumPy."""
-    steps = enumerate(islice(trained(task, minibatches(len(task.labels), task.batch_size)), marks[-1]), 1)
-    return [checked_loss(task, task.weights), *(checked_loss(task, weights) for t, weights in steps if t in marks)]
+def reference_losses(task, checked_steps):
+    """Return checked_loss at the start and after each of the steps (ascending numbers), trained in NumPy."""
+    batches = islice(minibatches(len(task.labels), task.batch_size), checked_steps[-1])
+    steps = enumerate(train_in_numpy(task, batches), 1)
+    return [checked_loss(task, task.weights),
+            *(checked_loss(task, weights) for t, weights in steps if t in checked_steps)]
 
 
-def trained(task, batches):
+def train_in_numpy(task, batches):
     """Train in NumPy; yield the weights, always the same arrays, after each minibatch of row numbers."""
     weights = [w.copy() for w in task.weights]
     m, v = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
@@ -122,7 +120,7 @@ def _states(task, weights, rows):
 
 
 def _gradient(task, weights, rows):
-    """Return the gradient of a minibatch's mean cross-entropy by the four arrays; recurrence.py derives it."""
+    """Return the gradient of a minibatch's mean cross-entropy by the four arrays; cells.py derives it."""
     kernel, _, dense, dense_bias = weights
     steps, states = _states(task, weights, rows)
     d_logits = softmax(states[-1] @ dense + dense_bias)

@@ -15,17 +15,17 @@ def main(command):
     """Run the command, print the figures and return its exit code."""
     started = time.perf_counter()
     code = subprocess.run([sys.executable, *command]).returncode
-    print(json.dumps([time.perf_counter() - started, children_memory()]), flush=True)
+    print(json.dumps([time.perf_counter() - started, peak_memory(of_children=True)]), flush=True)
     return code
 
 
-def children_memory():
-    """Return the largest resident size of the processes that this one has run, in MB; None on Windows."""
+def peak_memory(of_children=False):
+    """Return the largest resident size so far of this process or of those it has run, in MB; None on Windows."""
     try:
         import resource
     except ImportError:
         return None
-    size = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    size = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF).ru_maxrss
     return size / (2**20 if sys.platform == "darwin" else 2**10)
 
 

@@ -1,4 +1,4 @@
-"""Train one form of the network in turns: a process of its own, so that every form has its own framework and threads.
+"""Train one form of the network block by block: a process of its own, with its own framework and threads.
 
 python -m benchmarking.worker FORM.py TASK_FOLDER OPTIONS
 
@@ -20,6 +20,7 @@ from itertools import islice
 import numpy as np
 
 from benchmarking.task import minibatches, read_task
+from benchmarking.timed import peak_memory
 
 
 def main(path, folder, options):
@@ -32,7 +33,6 @@ def main(path, folder, options):
     spec.loader.exec_module(form)
     train, weights = form.start(task)
     batches = minibatches(len(task.labels), task.batch_size)
-    print(json.dumps("ready"), file=answers)
     for line in sys.stdin:
         word, argument = line.rstrip("\n").split(" ", 1)
         if word == "train":
@@ -44,16 +44,6 @@ def main(path, folder, options):
             np.savez(argument, *weights())
             answer = peak_memory()
         print(json.dumps(answer), file=answers)
-
-
-def peak_memory():
-    """Return this process's largest resident size so far, in MB; None on Windows."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return size / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ def loss_sum(task, parameters, X, y, counts):
     kernel, bias, dense_kernel, dense_bias = parameters
 
     def cell(h, x):
+        """Return the next state, and nothing to keep of the step."""
         return jnp.tanh(jnp.concatenate([x, h], axis=1) @ kernel + bias), None
 
     steps = X.reshape(-1, task.n_steps, task.n_inputs).transpose(1, 0, 2)
@@ -63,6 +64,7 @@ def start(task):
              [jnp.zeros_like(w) for w in task.weights], jnp.zeros([]))
 
     def train(batches):
+        """Train a minibatch for each array of row numbers."""
         nonlocal state
         for rows in batches:
             counts = np.ones(len(rows), np.float32)

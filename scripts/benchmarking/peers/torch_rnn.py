@@ -47,26 +47,16 @@ def start(task):
     optimizer = torch.optim.Adam(parameters, lr=0.001)
     images = torch.from_numpy(task.images.astype(np.float32) / np.float32(255))
     images, labels = images.reshape(-1, task.n_steps, task.n_inputs), torch.from_numpy(task.labels.astype(np.int64))
-
+    if form == "threads":
+        set_gradients = _in_two_threads(network, parameters, images, labels)
+    else:
+        set_gradients = _at_once(network, optimizer, images, labels, form == "compiled")
     steps = count(1)
 
-    def loss(X, y):
-        return cross_entropy(network(X), y)
-
-    if form == "compiled":
-        loss = torch.compile(loss)
-
-    def gradient(rows):
-        rows = torch.from_numpy(rows)
-        optimizer.zero_grad()
-        loss(images[rows], labels[rows]).backward()
-
-    if form == "threads":
-        gradient = _two_threads(network, parameters, images, labels)
-
     def train(batches):
+        """Train a minibatch for each array of row numbers."""
         for rows in batches:
-            gradient(rows)
+            set_gradients(rows)
             # PyTorch adds epsilon after it has corrected the second moment's bias, TensorFlow, Keras and most JAX code
             # before: brought into line, or the losses could be compared for some steps only.
             optimizer.param_groups[0]["eps"] = 1e-8 / (1 - 0.999**next(steps))**0.5
@@ -75,18 +65,38 @@ def start(task):
     return train, network.arrays
 
 
-def _two_threads(network, parameters, images, labels):
+def _at_once(network, optimizer, images, labels, compiled):
+    """Return the function that sets the parameters' gradients for a minibatch."""
+    def loss(X, y):
+        """Return the mean cross-entropy."""
+        return cross_entropy(network(X), y)
+
+    if compiled:
+        loss = torch.compile(loss)
+
+    def set_gradients(rows):
+        """Do so for an array of row numbers."""
+        rows = torch.from_numpy(rows)
+        optimizer.zero_grad()
+        loss(images[rows], labels[rows]).backward()
+
+    return set_gradients
+
+
+def _in_two_threads(network, parameters, images, labels):
     """Return the function that sets the parameters' gradients for a minibatch, as two halves side by side."""
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(2)
 
     def part(rows, n):
+        """Return the gradients that some of the n rows of a minibatch add."""
         loss = cross_entropy(network(images[rows]), labels[rows], reduction="sum") / n
         return torch.autograd.grad(loss, parameters)
 
-    def gradient(rows):
+    def set_gradients(rows):
+        """Do so for an array of row numbers."""
         halves = pool.map(part, map(torch.from_numpy, np.array_split(rows, 2)), [len(rows)] * 2)
         for parameter, *parts in zip(parameters, *halves, strict=True):
             parameter.grad = sum(parts)
 
-    return gradient
+    return set_gradients

@@ -83,6 +83,7 @@ def start(task):
         variable.load(value, sess)
 
     def train(batches):
+        """Train a minibatch for each array of row numbers."""
         for rows in batches:
             sess.run(training_op, feed_dict={X: X_train[rows], y: y_train[rows]})
 
