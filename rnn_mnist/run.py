@@ -1,7 +1,4 @@
-"""The run directory: create, find and read it, and open its network; runs/README.md states what is in it.
-
-Every file appears whole or grows by whole lines. Checkpoints are checkpoint.py's business.
-"""
+"""The run directory, whose contract runs/README.md states: create, find and read it, and open its network."""
 
 import contextlib
 import math
@@ -13,6 +10,7 @@ from pathlib import Path
 from rnn_mnist import checkpoint, files
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import machine
+from rnn_mnist.console.command import script
 from rnn_mnist.console.guard import check_place, new_folder
 from rnn_mnist.console.log import run_name
 from rnn_mnist.console.settings import UserError, read
@@ -118,7 +116,7 @@ class Run:
         """Return the checkpoint's State of the weights that result.json is about, or the newest."""
         result = self.result
         if not (self.path / "checkpoints").is_dir():
-            raise UserError(f"{self}: has no checkpoints (any more): repeat it by scripts/rerun.py {self}")
+            raise UserError(f"{self}: has no checkpoints (any more): repeat it by {script('rerun')} {self}")
         best = bool(result) and result["scored"] == "best"
         state = checkpoint.read_state(self.path, "last.json", best) if result else checkpoint.find_state(self.path)
         if best:

@@ -10,6 +10,7 @@ from rnn_mnist import files
 from rnn_mnist.analysis import metrics as scores
 from rnn_mnist.analysis.evaluate import evaluate_run
 from rnn_mnist.config import Config
+from rnn_mnist.console.command import script
 from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.console.settings import UserError, differences
 from rnn_mnist.run import Run, find_runs
@@ -34,7 +35,7 @@ def summarise_all(paths, bases=None):
         except UserError as error:
             print(f"left out: {' '.join(str(error).split())}", file=sys.stderr)
     if not summaries:
-        raise UserError(f"{' '.join(map(str, paths))}: holds no run to compare: train one by scripts/train_rnn.py")
+        raise UserError(f"{' '.join(map(str, paths))}: holds no run to compare: train one by {script('train_rnn')}")
     return sorted(summaries, key=_rank)
 
 

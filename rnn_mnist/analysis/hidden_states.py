@@ -4,6 +4,7 @@ import contextlib
 
 import numpy as np
 
+from rnn_mnist.console.command import script
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.data import sequential_batches
 from rnn_mnist.tf1 import building, tf
@@ -16,7 +17,7 @@ def open_unrolled(run):
     """Give the session.Network of a Run with an output for each step; raise UserError if it has no steps."""
     if run.config.model != "rnn":
         raise UserError(f"{run}: an {run.config.model} reads an image all at once and has no steps: "
-                        "give a run of scripts/train_rnn.py")
+                        f"give a run of {script('train_rnn')}")
     with run.open_network(unroll="static", replicas=1) as network:
         yield network
 
