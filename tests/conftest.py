@@ -7,8 +7,8 @@ import hypothesis
 import pytest
 from helpers import SMALL, idx_bytes
 
-from rnn_mnist import data
-from rnn_mnist.datasets import synthetic
+from rnn_mnist.console import languages, settings
+from rnn_mnist.datasets import files, synthetic
 
 # The same examples on every machine, however slow or busy it is.
 hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,
@@ -28,7 +28,23 @@ def _fence(tmp_path_factory):
             patch.setenv(name, "http://127.0.0.1:9")
         for name in ("no_proxy", "NO_PROXY"):  # the tests' own servers are not
             patch.setenv(name, "127.0.0.1")
+        for name in ("LC_ALL", "LC_MESSAGES"):
+            patch.delenv(name, raising=False)
+        patch.setenv("LANG", "C.UTF-8")
         yield
+
+
+@pytest.fixture(autouse=True)
+def _environments_language():
+    """Take back what --lang chose in a test."""
+    yield
+    languages.use(None)
+
+
+@pytest.fixture
+def flag_words(monkeypatch):
+    """Have messages name settings as on the command line: --n-valid 0 instead of n_valid=0."""
+    monkeypatch.setattr(settings, "as_flags", True)
 
 
 @pytest.fixture
@@ -56,6 +72,6 @@ def mnist_dir():
     """Return the folder that RNN_MNIST_DATA named when the tests began; skip unless it holds the original MNIST."""
     if not REAL_MNIST or not os.path.exists(REAL_MNIST):
         pytest.skip("needs the original MNIST: set RNN_MNIST_DATA to its folder")
-    if [data.idx_digest(array) for array in data.read_data(REAL_MNIST)] != [part[3] for part in data.PARTS]:
+    if [files.idx_digest(array) for array in files.read_arrays(REAL_MNIST)] != [part[3] for part in files.PARTS]:
         pytest.skip(f"RNN_MNIST_DATA={REAL_MNIST} is not the original MNIST")
     return REAL_MNIST

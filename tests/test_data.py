@@ -8,18 +8,25 @@ import pytest
 from helpers import KEYS, SMALL, idx_bytes, npz_bytes, refusal
 
 from rnn_mnist import data
-from rnn_mnist.config import Config
+from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.datasets import synthetic
+from rnn_mnist.datasets.files import read_arrays
 
 
-def toy(**given):
-    return Config(**{"n_valid": 5, "batch_size": 10, **given})
+def load(data_dir=None, offline=False, **given):
+    """Return the Data of some settings."""
+    return data.load_data(Config(**given), RunOptions(data_dir=data_dir, offline=offline))
+
+
+def load_toy(data_dir=None, **given):
+    """Return the Data of settings that suit small data."""
+    return load(data_dir, **{"n_valid": 5, "batch_size": 10, **given})
 
 
 # ---- the original ----
 
 def test_original_mnist_is_recognised_and_read_right(mnist_dir):
-    loaded = data.load_data(Config(data_dir=mnist_dir))
+    loaded = load(mnist_dir)
     assert loaded.source.kind == "original MNIST" and loaded.source.where == mnist_dir
     assert [len(split.labels) for split in loaded[:3]] == [55_000, 5_000, 10_000]
     # The first labels as every MNIST tutorial shows them, and the published number of each digit.
@@ -33,29 +40,30 @@ def test_original_mnist_is_recognised_and_read_right(mnist_dir):
 
 
 def test_original_mnist_is_recognised_in_any_packing(mnist_dir, tmp_path):
-    arrays = data.read_data(mnist_dir)
+    arrays = read_arrays(mnist_dir)
     for name, array in zip(SMALL, arrays, strict=True):
         (tmp_path / name.replace("-idx", ".idx")).write_bytes(idx_bytes(array))
     np.savez(tmp_path / "any name.npz", **dict(zip(KEYS, arrays, strict=True)))
-    packings = [data.load_data(Config(data_dir=str(path))).source
+    packings = [load(path).source
                 for path in (mnist_dir, tmp_path, tmp_path / "any name.npz")]
     assert {source.kind for source in packings} == {"original MNIST"}
     assert len({source.digest for source in packings}) == 1
 
 
 def test_one_changed_pixel_is_not_the_original_mnist(mnist_dir, tmp_path):
-    arrays = dict(zip(KEYS, data.read_data(mnist_dir), strict=True))
+    arrays = dict(zip(KEYS, read_arrays(mnist_dir), strict=True))
+    arrays["x_test"] = arrays["x_test"].copy()
     arrays["x_test"][9_999, 27, 27] += 1
     np.savez(tmp_path / "mnist.npz", **arrays)
-    assert data.load_data(Config(data_dir=str(tmp_path))).source.kind == "not the original MNIST"
+    assert load(tmp_path).source.kind == "not the original MNIST"
 
 
 # ---- where data is looked for ----
 
 def test_data_dir_comes_before_the_environment(folder, toy_data_dir, monkeypatch):
     monkeypatch.setenv("RNN_MNIST_DATA", toy_data_dir)
-    assert len(data.load_data(toy()).test.labels) == 200
-    loaded = data.load_data(toy(data_dir=str(folder)))
+    assert len(load_toy().test.labels) == 200
+    loaded = load_toy(folder)
     assert len(loaded.test.labels) == 20
     assert loaded.source[:2] == ("not the original MNIST", str(folder))
 
@@ -63,19 +71,17 @@ def test_data_dir_comes_before_the_environment(folder, toy_data_dir, monkeypatch
 @pytest.mark.parametrize("source", ["auto", "mnist"])
 def test_a_given_folder_is_never_passed_over(folder, tmp_path, monkeypatch, source):
     missing = str(tmp_path / "not there")
-    message = refusal(data.load_data, toy(data=source, data_dir=missing))
-    assert "--data-dir" in message and missing in message
-    assert "--data-dir" in refusal(data.load_data, toy(data=source, data_dir=""))
+    assert f"data_dir: no such file or folder '{missing}'" in refusal(load_toy, missing, data=source)
+    assert "data_dir: no such file or folder ''" in refusal(load_toy, "", data=source)
     monkeypatch.setenv("RNN_MNIST_DATA", missing)
-    message = refusal(data.load_data, toy(data=source))
-    assert "RNN_MNIST_DATA" in message and missing in message
+    assert f"RNN_MNIST_DATA: no such file or folder '{missing}'" in refusal(load_toy, data=source)
     (folder / "train-images-idx3-ubyte").write_bytes(b"")
     monkeypatch.setenv("RNN_MNIST_DATA", str(folder))
-    assert "empty" in refusal(data.load_data, toy(data=source))
+    assert "empty" in refusal(load_toy, data=source)
 
 
-def test_auto_falls_back_loudly_to_synthetic_digits(capsys):
-    loaded = data.load_data(Config(offline=True))
+def test_auto_falls_back_loudly_to_synthetic_digits(flag_words, capsys):
+    loaded = load(offline=True)
     assert loaded.source.kind == "synthetic digits, not MNIST"
     assert [len(split.labels) for split in loaded[:3]] == [55_000, 5_000, 10_000]
     stdout, stderr = capsys.readouterr()
@@ -85,18 +91,18 @@ def test_auto_falls_back_loudly_to_synthetic_digits(capsys):
 
 def test_synthetic_is_taken_when_asked_for_without_a_word(toy_data_dir, monkeypatch, capsys):
     monkeypatch.setenv("RNN_MNIST_DATA", toy_data_dir)
-    loaded = data.load_data(Config(data="synthetic"))
+    loaded = load(data="synthetic")
     assert loaded.source.kind == "synthetic digits, not MNIST"
     assert np.array_equal(loaded.valid.images[:50], synthetic.draw(2000, synthetic.SEED)[0][:50])
     assert capsys.readouterr() == ("", "")
 
 
 def test_synthetic_with_a_data_dir_is_refused(toy_data_dir):
-    assert "leave out --data-dir" in refusal(data.load_data, toy(data="synthetic", data_dir=toy_data_dir))
+    assert "leave out data_dir" in refusal(load_toy, toy_data_dir, data="synthetic")
 
 
-def test_mnist_never_falls_back_and_says_how_to_get_it():
-    message = refusal(data.load_data, Config(data="mnist", offline=True))
+def test_mnist_never_falls_back_and_says_how_to_get_it(flag_words):
+    message = refusal(load, data="mnist", offline=True)
     assert "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz" in message
     assert "train-images-idx3-ubyte.gz" in message and "https://ossci-datasets.s3.amazonaws.com/mnist/" in message
     assert "--data-dir" in message
@@ -104,16 +110,15 @@ def test_mnist_never_falls_back_and_says_how_to_get_it():
 
 def test_digest_tells_data_apart_and_not_packings(folder, tmp_path, toy_data_dir):
     (tmp_path / "some.npz").write_bytes(npz_bytes())
-    sources = [data.load_data(toy(data_dir=path)).source
-               for path in (str(folder), str(tmp_path / "some.npz"), toy_data_dir)]
+    sources = [load_toy(path).source for path in (folder, tmp_path / "some.npz", toy_data_dir)]
     assert sources[0].digest == sources[1].digest != sources[2].digest
 
 
 # ---- splits ----
 
 def test_first_images_are_the_validation_set(toy_data_dir):
-    images, labels, test_images, test_labels = data.read_data(toy_data_dir)
-    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=100))
+    images, labels, test_images, test_labels = read_arrays(toy_data_dir)
+    loaded = load_toy(toy_data_dir, n_valid=100)
     for split, X, y in ((loaded.valid, images[:100], labels[:100]), (loaded.train, images[100:], labels[100:]),
                         (loaded.test, test_images, test_labels)):
         assert split.images.dtype == np.uint8 and split.labels.dtype == np.int32
@@ -121,25 +126,25 @@ def test_first_images_are_the_validation_set(toy_data_dir):
 
 
 def test_no_validation_set(toy_data_dir):
-    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=0))
+    loaded = load_toy(toy_data_dir, n_valid=0)
     assert len(loaded.train.images) == 600 and loaded.valid.images.shape == (0, 28, 28)
 
 
 def test_subset_is_the_end_of_the_permutation_and_its_last_share_validates(toy_data_dir):
     """Experiment C in small: everything after the first 402 of RandomState(7)'s permutation, 30 % of it validation."""
-    images, labels = data.read_data(toy_data_dir)[:2]
+    images, labels = read_arrays(toy_data_dir)[:2]
     chosen = np.random.RandomState(7).permutation(600)[402:]
-    loaded = data.load_data(toy(data_dir=toy_data_dir, n_subset=198, n_valid=0, valid_fraction=0.3))
+    loaded = load_toy(toy_data_dir, n_subset=198, n_valid=0, valid_fraction=0.3)
     assert len(loaded.valid.labels) == 59 and len(loaded.train.labels) == 139
     assert np.array_equal(loaded.train.images, images[chosen[:139]])
     assert np.array_equal(loaded.train.labels, labels[chosen[:139]])
     assert np.array_equal(loaded.valid.images, images[chosen[139:]])
-    other = data.load_data(toy(data_dir=toy_data_dir, n_subset=198, subset_seed=8))
+    other = load_toy(toy_data_dir, n_subset=198, subset_seed=8)
     assert not np.array_equal(other.train.labels, loaded.train.labels[:len(other.train.labels)])
 
 
 def test_experiment_c_has_its_published_sizes():
-    loaded = data.load_data(Config(data="synthetic", n_subset=19_800, n_valid=0, valid_fraction=0.3))
+    loaded = load(data="synthetic", n_subset=19_800, n_valid=0, valid_fraction=0.3)
     assert len(loaded.train.labels) == 13_860 and len(loaded.valid.labels) == 5_940
 
 
@@ -152,14 +157,14 @@ def test_experiment_c_has_its_published_sizes():
     ({"n_valid": 0, "valid_fraction": 0.99, "n_subset": 10}, "--valid-fraction 0.99 leaves none"),
     ({"n_valid": 0, "valid_fraction": 0.0001}, "--valid-fraction 0.0001"),
 ])
-def test_sizes_that_do_not_fit_are_refused(toy_data_dir, settings_, expected):
-    assert expected in refusal(data.load_data, toy(data_dir=toy_data_dir, **settings_))
+def test_sizes_that_do_not_fit_are_refused(flag_words, toy_data_dir, settings_, expected):
+    assert expected in refusal(load_toy, toy_data_dir, **settings_)
 
 
 def test_the_largest_sizes_that_fit_are_taken(toy_data_dir):
-    loaded = data.load_data(toy(data_dir=toy_data_dir, n_valid=599, batch_size=1))
+    loaded = load_toy(toy_data_dir, n_valid=599, batch_size=1, replicas=1)
     assert len(loaded.train.labels) == 1
-    assert len(data.load_data(toy(data_dir=toy_data_dir, n_valid=0, batch_size=600)).train.labels) == 600
+    assert len(load_toy(toy_data_dir, n_valid=0, batch_size=600).train.labels) == 600
 
 
 # ---- minibatches ----
@@ -176,9 +181,9 @@ def test_minibatches_are_the_tutorials():
 
 
 @pytest.mark.parametrize(("n", "size"), [(10, 3), (9, 3), (2, 5), (1, 1)])
-def test_in_order_leaves_nothing_out(n, size):
+def test_sequential_batches_leave_nothing_out(n, size):
     X, y = np.arange(n * 784).reshape(n, 28, 28), np.arange(n)
-    batches = list(data.in_order(X, y, size))
+    batches = list(data.sequential_batches(X, y, size))
     assert np.array_equal(np.concatenate([batch[0] for batch in batches]), X)
     assert np.array_equal(np.concatenate([batch[1] for batch in batches]), y)
     assert max(len(batch[1]) for batch in batches) <= size
@@ -186,8 +191,9 @@ def test_in_order_leaves_nothing_out(n, size):
 
 def test_loading_data_imports_no_downloader(toy_data_dir):
     """pooch and requests cost a tenth of a second each time; a run that has its data does without."""
-    code = ("import sys; from rnn_mnist import data; from rnn_mnist.config import Config; "
-            "data.load_data(Config(data_dir=sys.argv[1], n_valid=5)); data.load_data(Config(data='synthetic')); "
+    code = ("import sys; from rnn_mnist.config import Config, RunOptions; from rnn_mnist.data import load_data; "
+            "load_data(Config(n_valid=5), RunOptions(data_dir=sys.argv[1])); "
+            "load_data(Config(data='synthetic'), RunOptions()); "
             "sys.exit(sorted({'pooch', 'requests', 'tensorflow', 'matplotlib'} & set(sys.modules)) or 0)")
     done = subprocess.run([sys.executable, "-c", code, toy_data_dir], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

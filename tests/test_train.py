@@ -2,94 +2,123 @@
 
 import csv
 import dataclasses
+import functools
 import json
+import os
 import sys
+import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refusal
+from helpers import on_event, refusal
 from reference import rnn_forward
 
+import rnn_mnist as rm
 from rnn_mnist import data, session
-from rnn_mnist import run as runs
-from rnn_mnist.analysis.trained import open_trained
-from rnn_mnist.config import Config
-from rnn_mnist.console import command as cli
+from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.console.settings import flag_name
 from rnn_mnist.datasets import download
+from rnn_mnist.run import TIMES, create_run
+from rnn_mnist.tutorials.command import train_command
 
 TOY = ["--epochs", "2", "--batch-size", "50", "--n-valid", "100", "--no-plots"]
 RNN = ["--n-neurons", "12"]
 MLP = ["--hidden-sizes", "16", "12", "--activation", "sigmoid"]
 
 
+def train_by_flags(folder, data_dir, *flags, script="train_rnn.py"):
+    """Train by command-line flags, in this process, a run in a folder, and return its Run."""
+    taken = [*TOY, *(RNN if script == "train_rnn.py" else MLP)]
+    taken += ["--data-dir", data_dir] if data_dir else []
+    if "--run-name" not in flags:
+        taken += ["--run-name", str(len(list(folder.iterdir())))]
+    if "--runs-dir" not in flags:
+        taken += ["--runs-dir", str(folder)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [script, *taken, *map(str, flags)])
+        return train_command("", "rnn-rows" if script == "train_rnn.py" else "mlp-relu")
+
+
 @pytest.fixture
-def train(monkeypatch, tmp_path, toy_data_dir):
-    """Return a function that trains by command-line flags, in this process, and returns the Result."""
+def train(tmp_path, toy_data_dir):
+    """Return a function that trains by command-line flags and returns the Run."""
     def call(*flags, script="train_rnn.py", data_dir=toy_data_dir):
-        names = iter(range(1000))
-        taken = [*TOY, *(RNN if script == "train_rnn.py" else MLP)]
-        taken += ["--data-dir", data_dir] if data_dir else []
-        if "--run-name" not in flags:
-            taken += ["--run-name", next(name for name in map(str, names) if not (tmp_path / name).exists())]
-        if "--runs-dir" not in flags:
-            taken += ["--runs-dir", str(tmp_path)]
-        monkeypatch.setattr(sys, "argv", [script, *taken, *map(str, flags)])
-        return cli.train_command("", "rnn-rows" if script == "train_rnn.py" else "mlp-relu")
+        """Train a run of its own for the test."""
+        return train_by_flags(tmp_path, data_dir, *flags, script=script)
 
     return call
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, toy_data_dir):
+    """Return the same for tests that only look: the same flags give the same Run."""
+    return functools.cache(functools.partial(train_by_flags, tmp_path_factory.mktemp("runs"), toy_data_dir))
+
+
+@pytest.fixture
+def call(tmp_path, toy_data_dir):
+    """Return a function that trains by the Python API and returns the Run."""
+    def train(**settings):
+        """Train with toy settings, some of them others."""
+        return rm.train(**{"n_neurons": 12, "epochs": 2, "batch_size": 50, "n_valid": 100, "plots": False,
+                           "data_dir": toy_data_dir, "runs_dir": tmp_path, **settings})
+
+    return train
+
+
 def without_times(run):
     """Return the rows of metrics.csv without the columns of times."""
-    return [{key: value for key, value in row.items() if key not in runs.TIMES} for row in runs.read_metrics(run)]
+    return [{key: value for key, value in row.items() if key not in TIMES} for row in run.metrics]
 
 
-def config_of(result):
+def config_of(run):
     """Return config.json of a run as a dict."""
-    return json.loads((result.run / "config.json").read_text())
+    return json.loads((run.path / "config.json").read_text())
 
 
 def test_a_run_leaves_the_directory_and_the_log_that_it_should(train, capsys):
-    result = train()
+    run = train()
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
-    assert out == (result.run / "log.txt").read_text()
+    assert out == (run.path / "log.txt").read_text()
     assert lines[0] == ("rnn (28 steps x 28 inputs, 12 neurons), seed 42, data : NOT THE ORIGINAL MNIST "
                         "(500 training, 100 validation, 200 test)")
-    rows = list(csv.DictReader((result.run / "metrics.csv").open()))
+    with (run.path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
     for i, row in enumerate(rows):
         values = {name: float(value) for name, value in row.items()}
+        assert values == run.metrics[i]
         assert lines[1 + i] == (
             f"epoch : {i:03d} acc_batch : {values['acc_batch']:.4f}, acc_valid : {values['acc_valid']:.4f} "
             f"loss_batch : {values['loss_batch']:.4f} loss_valid : {values['loss_valid']:.4f} "
             f"seconds : {values['seconds']:.2f} images_per_second : {row['images_per_second']}")
-    values = json.loads((result.run / "result.json").read_text())
+    values = json.loads((run.path / "result.json").read_text())
     assert lines[3] == (f"acc_test : {values['acc_test']:.4f} loss_test : {values['loss_test']:.4f} "
-                        f"(NOT THE ORIGINAL MNIST) weights : {values['weights']} run : {result.run}")
+                        f"(NOT THE ORIGINAL MNIST) weights : {values['weights']} run : {run}")
     assert lines[4].startswith("next : python scripts/")
     assert len(rows) == 2 and len(lines) == 5
     assert {"config.json", "environment.json", "log.txt", "metrics.csv", "checkpoints", "result.json"} <= {
-        path.name for path in result.run.iterdir()}
-    environment = json.loads((result.run / "environment.json").read_text())
-    assert environment["data"] == "not the original MNIST" and environment["tensorflow"].startswith("2.21")
+        path.name for path in run.path.iterdir()}
+    assert run.environment["data"] == "not the original MNIST" and run.environment["tensorflow"].startswith("2.21")
 
 
 @pytest.mark.machine
-def test_recorded_figures_are_those_of_the_saved_weights(train, toy_data_dir):
+def test_recorded_figures_are_those_of_the_saved_weights(trained, toy_data_dir):
     """Recompute validation, test and last-minibatch figures in NumPy from the checkpoint."""
-    result = train()
-    config = Config(data_dir=toy_data_dir, n_valid=100, batch_size=50)
-    sets = data.load_data(config)
+    run = trained()
+    sets = data.load_data(Config(n_valid=100, batch_size=50), RunOptions(data_dir=toy_data_dir))
     rnd = np.random.RandomState(42)
     for _ in range(2):
         last = list(data.shuffle_batch(*sets.train, 50, rnd))[-1]
-    with open_trained(result.run) as run:
-        weights = session.weights(run.session)
-    assert session.weights_digest(weights) == result.values["weights"]
-    row = runs.read_metrics(result.run)[-1]
+    with run.open_network() as network:
+        weights = network.weights()
+    assert session.weights_digest(weights) == run.result["weights"]
+    row = run.metrics[-1]
     found = {"batch": (row["acc_batch"], row["loss_batch"]), "valid": (row["acc_valid"], row["loss_valid"]),
-             "test": (result.values["acc_test"], result.values["loss_test"])}
+             "test": (run.result["acc_test"], run.result["loss_test"])}
     for name, (X, y) in {"batch": last, "valid": sets.valid, "test": sets.test}.items():
         logits = rnn_forward(weights, (X / np.float32(255)).astype(np.float64))[1]
         losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(y)), y]
@@ -97,14 +126,43 @@ def test_recorded_figures_are_those_of_the_saved_weights(train, toy_data_dir):
                                pytest.approx(losses.mean(), rel=1e-5))
 
 
+# ---- the same bits ----
+
 @pytest.mark.slow
 @pytest.mark.machine
-def test_the_same_command_gives_the_same_bits_whatever_the_threads(train):
-    for unroll in ("dynamic", "static", "fused"):
-        first, *others = [train("--unroll", unroll, "--threads", threads) for threads in (0, 0, 1, 2, 4)]
-        for other in others:
-            assert other.values["weights"] == first.values["weights"]
-            assert without_times(other.run) == without_times(first.run)
+@pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
+def test_the_same_command_gives_the_same_bits_whatever_the_threads(train, unroll):
+    first, *others = [train("--unroll", unroll, "--threads", threads) for threads in (0, 0, 1, 2, 4)]
+    for other in others:
+        assert other.result["weights"] == first.result["weights"]
+        assert without_times(other) == without_times(first)
+
+
+def test_the_python_api_gives_the_bits_of_the_command_line(trained, call):
+    assert call().result["weights"] == trained().result["weights"]
+
+
+@pytest.mark.machine
+def test_two_threads_at_once_give_the_same_bits_as_one_after_the_other(call, monkeypatch):
+    """Both outside the main thread, and with names of one second."""
+    monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
+    settings = [{"unroll": "fused"}, {"seed": 7, "n_neurons": 16}]
+    before = [call(**each) for each in settings]
+    runs = {}
+
+    def run_one(i):
+        """Train one of the two in a thread."""
+        runs[i] = call(**settings[i])
+
+    threads = [threading.Thread(target=run_one, args=[i]) for i in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i in range(2):
+        assert runs[i].result["weights"] == before[i].result["weights"]
+        assert without_times(runs[i]) == without_times(before[i])
+        assert runs[i].name == f"{before[i].name}-2"
 
 
 CHANGES_WEIGHTS = [
@@ -126,103 +184,135 @@ CHANGES_WEIGHTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("script", "before", "flags"), CHANGES_WEIGHTS,
                          ids=[" ".join(map(str, flags)) for *_, flags in CHANGES_WEIGHTS])
-def test_flag_changes_the_weights_and_is_recorded(train, script, before, flags):
-    plain, changed = train(*before, script=script), train(*before, *flags, script=script)
-    assert plain.values["weights"] != changed.values["weights"]
+def test_flag_changes_the_weights_and_is_recorded(trained, script, before, flags):
+    plain, changed = trained(*before, script=script), trained(*before, *flags, script=script)
+    assert plain.result["weights"] != changed.result["weights"]
     name = flags[0][2:].replace("-", "_")
     assert config_of(changed)[name] == (flags[1] if len(flags) == 2 or flags[0][2] != "h" else flags[1:])
     assert config_of(plain)[name] != config_of(changed)[name]
 
 
-def test_learning_rate_0_leaves_the_weights_as_they_began(train):
-    assert train("--learning-rate", 0).values["weights"] == train(
-        "--learning-rate", 0, "--epochs", 1).values["weights"]
-    assert runs.read_metrics(train("--learning-rate", 0).run)[0]["acc_valid"] < .5
+def test_learning_rate_0_leaves_the_weights_as_they_began(trained):
+    still = trained("--learning-rate", 0)
+    assert still.result["weights"] == trained("--learning-rate", 0, "--epochs", 1).result["weights"]
+    assert still.metrics[0]["acc_valid"] < .5
 
 
-def test_bars_on_a_terminal_change_nothing_but_stderr(train, capsys, monkeypatch):
-    plain = train()
+# ---- what each setting does ----
+
+def test_bars_on_a_terminal_change_nothing_but_stderr(trained, train, capsys, monkeypatch):
+    plain = trained()
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     barred = train("--plots")
     out, err = capsys.readouterr()
     assert "epoch 000" in err and "step" in err and "epoch 000" not in out
-    assert barred.values["weights"] == plain.values["weights"] and (barred.run / "plots" / "curves.png").exists()
+    assert barred.result["weights"] == plain.result["weights"] and (barred.path / "plots" / "curves.png").exists()
 
 
-def test_epochs_are_rows(train):
-    assert len(runs.read_metrics(train("--epochs", 3).run)) == 3
+def test_epochs_are_rows(trained):
+    assert len(trained("--epochs", 3).metrics) == 3
 
 
 def test_patience_stops_early_and_scores_the_best(train):
-    result = train("--epochs", 12, "--patience", 2, "--learning-rate", 0.05)
-    rows = runs.read_metrics(result.run)
+    run = train("--epochs", 12, "--patience", 2, "--learning-rate", 0.05)
+    rows, result = run.metrics, run.result
     best = max(range(len(rows)), key=lambda i: rows[i]["acc_valid"])
     assert len(rows) == best + 3 < 12
-    assert result.values["best_epoch"] == best and result.values["scored"] == "best"
+    assert result["best_epoch"] == best and result["scored"] == "best"
     again = train("--epochs", best + 1, "--learning-rate", 0.05)
-    assert again.values["weights"] == result.values["weights"]
+    assert again.result["weights"] == result["weights"]
 
 
-def test_eval_train_scores_the_training_set(train):
-    assert "acc_train" not in train().values
-    result = train("--eval-train")
-    assert 0 < result.values["acc_train"] < 1 and result.values["loss_train"] > 0
+def test_eval_train_scores_the_training_set(trained):
+    assert "acc_train" not in trained().result
+    result = trained("--eval-train").result
+    assert 0 < result["acc_train"] < 1 and result["loss_train"] > 0
 
 
-def test_checkpoint_steps_saves_within_an_epoch(train, monkeypatch):
+@pytest.mark.parametrize(("steps", "expected"), [(0, [10]), (4, [4, 8, 10])])
+def test_checkpoint_steps_saves_within_an_epoch(train, steps, expected):
     saved = []
-    monkeypatch.setattr(session, "save", lambda *args, save=session.save: (saved.append(args[2]), save(*args)))
-    train("--epochs", 1)
-    assert [path.rpartition("-")[2] for path in saved] == ["00000010"]
-    saved.clear()
-    train("--epochs", 1, "--checkpoint-steps", 4)
-    assert [path.rpartition("-")[2] for path in saved] == ["00000004", "00000008", "00000010"]
+    with on_event("rnn_mnist.checkpoint", saved.append):
+        train("--epochs", 1, "--checkpoint-steps", steps)
+    assert saved == expected
 
 
-def test_threads_reach_the_session(train):
-    environment = json.loads((train("--threads", 3).run / "environment.json").read_text())
-    assert environment["threads"] == 3
+def test_threads_reach_the_session(trained):
+    assert trained("--threads", 3).environment["threads"] == 3
 
 
 def test_run_name_and_runs_dir_say_where_the_run_lies(train, tmp_path):
-    result = train("--run-name", "mine", "--runs-dir", tmp_path / "a" / "b")
-    assert result.run == tmp_path / "a" / "b" / "mine" and (result.run / "result.json").exists()
+    run = train("--run-name", "mine", "--runs-dir", tmp_path / "a" / "b")
+    assert run.path == tmp_path / "a" / "b" / "mine" and (run.path / "result.json").exists()
+
+
+def test_settings_of_python_are_converted(tmp_path, toy_data_dir):
+    run = rm.train(model="mlp", hidden_sizes=[16, 12], learning_rate=1, seed=np.int64(3), n_valid=100, epochs=1,
+                   runs_dir=tmp_path / "runs", data_dir=Path(toy_data_dir), plots=False)
+    found = config_of(run)
+    assert (found["hidden_sizes"], found["learning_rate"], found["seed"]) == ([16, 12], 1.0, 3)
+    assert (found["runs_dir"], found["data_dir"]) == (str(tmp_path / "runs"), toy_data_dir)
+    assert run.path.parent == tmp_path / "runs" and run.name.endswith("_s3")
 
 
 def test_automatic_name_says_what_differs_and_the_seed(tmp_path):
-    config = dataclasses.replace(Config(), n_neurons=50, seed=3, runs_dir=str(tmp_path))
-    name = runs.new_run_path(config, Config()).name
-    assert name.endswith("_rnn_n_neurons50_s3")
+    run = create_run(Config(n_neurons=50, seed=3), RunOptions(runs_dir=tmp_path), Config(), {})
+    assert run.name.endswith("_rnn_n_neurons50_s3")
 
 
 def test_automatic_names_within_one_second_are_told_apart(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs.time, "strftime", lambda form: "20261121-120000")
-    config = dataclasses.replace(Config(), runs_dir=str(tmp_path))
+    monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
     for expected in ("20261121-120000_rnn_s42", "20261121-120000_rnn_s42-2", "20261121-120000_rnn_s42-3"):
-        run = runs.new_run_path(config, Config())
-        assert run.name == expected
-        runs.create_run(run, config, {})
+        assert create_run(Config(), RunOptions(runs_dir=tmp_path), Config(), {}).name == expected
+
+
+def test_equal_commands_of_one_second_take_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
+    barrier, names = threading.Barrier(8), []
+
+    def create():
+        """Create a run when all are ready."""
+        barrier.wait()
+        names.append(create_run(Config(), RunOptions(runs_dir=tmp_path / "runs"), Config(), {}).name)
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(names) == ["20261121-120000_rnn_s42", *(f"20261121-120000_rnn_s42-{n}" for n in range(2, 9))]
+
+
+def test_resume_stores_the_absolute_path_of_a_relative_data_dir(train, toy_data_dir, monkeypatch, capsys):
+    run = train("--epochs", 1)
+    monkeypatch.chdir(os.path.dirname(toy_data_dir))
+    monkeypatch.setattr(sys, "argv", ["train_rnn.py", "--resume", str(run), "--epochs", "2", "--data-dir",
+                                      os.path.basename(toy_data_dir)])
+    assert len(train_command("", "rnn-rows").metrics) == 2
+    assert config_of(run)["data_dir"] == toy_data_dir
 
 
 def test_data_synthetic_says_so_everywhere(train, capsys):
-    result = train("--data", "synthetic", "--n-subset", 300, "--epochs", 1, data_dir=None)
+    run = train("--data", "synthetic", "--n-subset", 300, "--epochs", 1, data_dir=None)
     out, err = capsys.readouterr()
     assert err == ""
     assert "data : SYNTHETIC DIGITS, NOT MNIST" in out and "(SYNTHETIC DIGITS, NOT MNIST) weights" in out
-    assert config_of(result)["data"] == "synthetic" and "not MNIST" in result.values["data"]
+    assert config_of(run)["data"] == "synthetic" and "not MNIST" in run.result["data"]
 
 
 def test_auto_without_any_data_is_loud_about_synthetic_digits(train, capsys, monkeypatch):
     asked = []
     monkeypatch.setattr(download, "find_mnist", lambda offline: asked.append(offline) or (None, "none was found"))
-    result = train("--n-subset", 300, "--epochs", 1, "--offline", data_dir=None)
+    run = train("--n-subset", 300, "--epochs", 1, "--offline", data_dir=None)
     assert asked == [True]
     train("--n-subset", 300, "--epochs", 1, data_dir=None)
     assert asked == [True, False]
     assert capsys.readouterr().err.startswith("NOTE: NO MNIST ON THIS MACHINE")
-    assert config_of(result)["data"] == "synthetic"
+    assert config_of(run)["data"] == "synthetic"
 
+
+# ---- refusals ----
 
 @pytest.mark.parametrize(("flags", "words"), [
     (["--run-name", ""], "must be a plain folder name"), (["--run-name", "/abs"], "must be a plain folder name"),
@@ -233,16 +323,29 @@ def test_auto_without_any_data_is_loud_about_synthetic_digits(train, capsys, mon
     (["--runs-dir", "pyproject.toml"], "pyproject.toml is not a folder"),
     (["--runs-dir", "/proc/nowhere"], "/proc"),
 ])
-def test_refusals_leave_no_run_directory(train, tmp_path, flags, words):
+def test_refusals_leave_no_run_directory(train, flag_words, tmp_path, flags, words):
     assert words in refusal(train, *flags)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_run_is_not_touched(train):
-    result = train("--run-name", "mine")
-    before = {path: path.read_bytes() for path in result.run.rglob("*") if path.is_file()}
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"n_neurons": -3}, "n_neurons must be at least 1, got -3"), ({"n_neuron": 3}, "no such setting: n_neuron"),
+    ({"n_neurons": 2.5}, "n_neurons must be a whole number, got 2.5"),
+    ({"batch_size": 501}, "batch_size=501 is more than the 500 images left for training: give at most batch_size=500"),
+    ({"run_name": "a/b"}, "run_name 'a/b' must be a plain folder name"),
+    ({"data_dir": "/nowhere"}, "data_dir: no such file or folder '/nowhere'"),
+])
+def test_refusals_of_the_python_api_are_in_pythons_words(call, tmp_path, settings, words):
+    message = refusal(call, **settings)
+    assert words in message and "--" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_run_is_not_touched(train, flag_words):
+    run = train("--run-name", "mine")
+    before = {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
     assert "mine exists" in refusal(train, "--run-name", "mine")
-    assert before == {path: path.read_bytes() for path in result.run.rglob("*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
 
 
 def test_every_flag_has_a_test_here():
@@ -251,5 +354,6 @@ def test_every_flag_has_a_test_here():
                "--run-name", "--runs-dir"}  # in the tests above
     tested |= {"--verbose"}  # test_scripts.py
     tested |= {"--isa"}  # test_machines.py
-    tested |= {"--plots", "--histograms"}  # test_plots.py, test_events.py
-    assert tested == {cli.flag_name(item) for item in dataclasses.fields(Config) if item.metadata["flag"]}
+    tested |= {"--plots", "--histograms"}  # test_plots.py, test_tensorboard.py
+    assert tested == {flag_name(item.name) for kind in (Config, RunOptions) for item in dataclasses.fields(kind)
+                      if item.metadata["flag"]}

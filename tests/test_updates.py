@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from reference import softmax
 
-from rnn_mnist import session
 from rnn_mnist.config import Config, with_settings
-from rnn_mnist.graph import build_graph, reset_graph
+from rnn_mnist.session import Network
 from rnn_mnist.train import resume, train
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -22,22 +21,15 @@ ACTIVATIONS = {"sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda h: h * (1 - h)
                "relu": (lambda x: x * (x > 0), lambda h: h > 0), "tanh": (np.tanh, lambda h: 1 - h * h)}
 
 
-def built(config):
-    """Return (graph, session) of a config."""
-    reset_graph(config.seed)
-    graph = build_graph(config)
-    return graph, session.new_session(graph, config)
-
-
 def trained_steps(config, n_steps):
     """Return the weights, as {name: float64 array}, before the first and after each of a few training steps."""
-    graph, open_session = built(config)
+    network = Network(config)
     found = []
     for _ in range(n_steps):
-        found.append(session.weights(open_session))
-        session.run_epoch(open_session, graph, [(IMAGES, LABELS)], dropout=config.dropout)
+        found.append(network.weights())
+        network.run_epoch([(IMAGES, LABELS)], dropout=config.dropout)
     return [{name: array.astype(float) for name, array in weights.items()}
-            for weights in (*found, session.weights(open_session))]
+            for weights in (*found, network.weights())]
 
 
 def names_of(weights):
@@ -135,10 +127,10 @@ def test_three_steps_of_each_optimizer_equal_its_formula(rule, settings):
                                                 ("all", ["hidden1", "hidden2", "dense"])])
 def test_l2_adds_lambda_times_the_sum_of_squares_of_the_chosen_kernels(l2_on, kernels):
     config = with_settings(MLP, l2=0.01, l2_on=l2_on, optimizer="sgd", learning_rate=1.0)
-    graph, open_session = built(config)
-    weights = session.weights(open_session)
+    network = Network(config)
+    weights = network.weights()
     expected = 0.01 * sum((weights[f"{name}/kernel"].astype(float) ** 2).sum() for name in kernels)
-    assert session.penalty(open_session, graph) == pytest.approx(expected, rel=1e-5)
+    assert network.run(network.graph.penalty) == pytest.approx(expected, rel=1e-5)
     before, after = trained_steps(config, 1)
     gradient = mlp_gradient(before, "tanh")
     for name in kernels:
@@ -147,31 +139,30 @@ def test_l2_adds_lambda_times_the_sum_of_squares_of_the_chosen_kernels(l2_on, ke
 
 
 def test_l2_counts_the_recurrent_kernel_and_stays_out_of_the_reported_loss():
-    graph, open_session = built(with_settings(Config(), n_neurons=6, l2=0.5))
-    kernel = session.weights(open_session)["rnn/basic_rnn_cell/kernel"].astype(float)
-    assert session.penalty(open_session, graph) == pytest.approx(0.5 * (kernel ** 2).sum(), rel=1e-5)
-    with_l2 = session.evaluate(open_session, graph, IMAGES, LABELS).loss
-    graph, open_session = built(with_settings(Config(), n_neurons=6))
-    assert session.penalty(open_session, graph) == 0
-    assert session.evaluate(open_session, graph, IMAGES, LABELS).loss == with_l2
+    network, without = Network(Config(n_neurons=6, l2=0.5)), Network(Config(n_neurons=6))
+    kernel = network.weights()["rnn/basic_rnn_cell/kernel"].astype(float)
+    assert network.run(network.graph.penalty) == pytest.approx(0.5 * (kernel ** 2).sum(), rel=1e-5)
+    assert without.run(without.graph.penalty) == 0
+    assert network.evaluate(IMAGES, LABELS).loss == without.evaluate(IMAGES, LABELS).loss
 
 
 DROPOUT = with_settings(MLP, hidden_sizes=(30,), dropout=0.4, learning_rate=0.0)
 
 
-def logits_with_dropout(graph, open_session, image, n=4000):
+def logits_with_dropout(network, image, n=4000):
     """Return the logits [n, 10] of n copies of one image, each with a mask of its own."""
-    return open_session.run(graph.logits, {graph.pixels: np.repeat(image[None], n, axis=0), graph.dropout_rate: 0.4})
+    graph = network.graph
+    return network.run(graph.logits, [graph.pixels, graph.dropout_rate], [np.repeat(image[None], n, axis=0), 0.4])
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
 def test_dropout_keeps_the_expectation(replicas):
-    graph, open_session = built(with_settings(DROPOUT, replicas=replicas))
-    without = session.predict(open_session, graph, IMAGES[:1])[0].astype(float)
-    found = logits_with_dropout(graph, open_session, IMAGES[0]).astype(float)
+    network = Network(with_settings(DROPOUT, replicas=replicas))
+    without = network.predict(IMAGES[:1])[0].astype(float)
+    found = logits_with_dropout(network, IMAGES[0]).astype(float)
     # One hidden layer: the logits are linear in its units, each kept with 0.6 and divided by it, so the mean is exact
     # and the variance is the sum of (unit x weight)^2 x 0.4 / 0.6.
-    weights = session.weights(open_session)
+    weights = network.weights()
     hidden = np.tanh(IMAGES[0].reshape(784) / 255 @ weights["hidden1/kernel"])
     deviation = np.sqrt(((hidden[:, None] * weights["dense/kernel"]) ** 2).sum(axis=0) * 0.4 / 0.6)
     assert (np.abs(found.mean(axis=0) - without) < 4 * deviation / np.sqrt(len(found))).all()
@@ -180,11 +171,11 @@ def test_dropout_keeps_the_expectation(replicas):
 
 def test_dropout_masks_differ_between_steps_and_seeds_and_repeat_otherwise():
     def masks(config, n_steps=2):
-        graph, open_session = built(config)
-        found = []
+        """Return the logits with dropout before each step."""
+        network, found = Network(config), []
         for _ in range(n_steps):
-            found.append(logits_with_dropout(graph, open_session, IMAGES[0], 20))
-            session.run_epoch(open_session, graph, [(IMAGES, LABELS)], dropout=0.4)  # a step at learning rate 0
+            found.append(logits_with_dropout(network, IMAGES[0], 20))
+            network.run_epoch([(IMAGES, LABELS)], dropout=0.4)  # a step at learning rate 0
         return np.array(found)
 
     first, second = masks(DROPOUT)
@@ -195,55 +186,55 @@ def test_dropout_masks_differ_between_steps_and_seeds_and_repeat_otherwise():
 
 
 def test_evaluation_uses_no_dropout():
-    graph, open_session = built(DROPOUT)
-    weights = session.weights(open_session)
+    network = Network(DROPOUT)
+    weights = network.weights()
     expected = mlp_loss({name: array.astype(float) for name, array in weights.items()}, "tanh")
     for _ in range(2):
-        assert np.abs(session.predict(open_session, graph, IMAGES) - expected[1][-1]).max() < 1e-5
-        assert session.evaluate(open_session, graph, IMAGES, LABELS).loss == pytest.approx(expected[0], rel=1e-5)
-        session.run_epoch(open_session, graph, [(IMAGES, LABELS)], dropout=0.4)
+        assert np.abs(network.predict(IMAGES) - expected[1][-1]).max() < 1e-5
+        assert network.evaluate(IMAGES, LABELS).loss == pytest.approx(expected[0], rel=1e-5)
+        network.run_epoch([(IMAGES, LABELS)], dropout=0.4)
 
 
 def toy_run(folder, data_dir, base=MLP, **settings):
-    """Return the Result of a run on the toy data."""
-    return train(with_settings(base, data_dir=data_dir, runs_dir=str(folder), plots=False, **settings), base)
+    """Return a Run on the toy data."""
+    return train(base, data_dir=data_dir, runs_dir=folder, plots=False, **settings)
 
 
 def test_dropout_is_the_same_after_a_resume(tmp_path, toy_data_dir):
     whole = toy_run(tmp_path, toy_data_dir, dropout=0.5, epochs=2, run_name="whole")
     half = toy_run(tmp_path, toy_data_dir, dropout=0.5, epochs=1, run_name="half")
-    assert resume(half.run, {"epochs": 2}).values["weights"] == whole.values["weights"]
+    assert resume(half, {"epochs": 2}).result["weights"] == whole.result["weights"]
     without = toy_run(tmp_path, toy_data_dir, epochs=2, run_name="without")
-    assert without.values["weights"] != whole.values["weights"]
+    assert without.result["weights"] != whole.result["weights"]
 
 
 @pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
 def test_truncation_at_full_length_changes_no_bit(tmp_path, toy_data_dir, unroll):
     digests = [toy_run(tmp_path, toy_data_dir, Config(), epochs=1, n_neurons=10, batch_size=50, n_valid=0,
-                       unroll=unroll, bptt_steps=k, run_name=f"k{k}").values["weights"] for k in (0, 28, 27)]
+                       unroll=unroll, bptt_steps=k, run_name=f"k{k}").result["weights"] for k in (0, 28, 27)]
     assert digests[0] == digests[1] != digests[2]
 
 
 def test_sigmoid_network_on_raw_pixels_gives_no_warning(tmp_path, toy_data_dir, capfd, recwarn):
-    base = with_settings(PRESETS["mlp-sigmoid"], n_subset=0, batch_size=20, learning_rate=0.1)
+    base = with_settings(PRESETS["mlp-sigmoid"].config, n_subset=0, batch_size=20, learning_rate=0.1)
     with np.errstate(all="raise"):
-        values = toy_run(tmp_path, toy_data_dir, base, epochs=2, run_name="raw").values
+        values = toy_run(tmp_path, toy_data_dir, base, epochs=2, run_name="raw").result
     assert np.isfinite(values["loss_test"])
     assert not capfd.readouterr().err
     assert not [str(warning.message) for warning in recwarn if "overflow" in str(warning.message)]
 
 
 def test_running_figures_are_the_means_before_each_update():
-    graph, open_session = built(with_settings(MLP, optimizer="sgd", learning_rate=0.5))
+    config = with_settings(MLP, optimizer="sgd", learning_rate=0.5)
+    network = Network(config)
     batches = [(IMAGES[:25], LABELS[:25]), (IMAGES[25:], LABELS[25:])]
     losses, scores = [], []
     for images, labels in batches:
-        weights = {name: array.astype(float) for name, array in session.weights(open_session).items()}
+        weights = {name: array.astype(float) for name, array in network.weights().items()}
         loss, outputs = mlp_loss(weights, "tanh", images, labels)
         losses += [loss] * len(labels)
         scores += list(outputs[-1].argmax(axis=1) == labels)
-        session.run_epoch(open_session, graph, [(images, labels)], dropout=0.0)
-    totals, _ = session.run_epoch(*reversed(built(with_settings(MLP, optimizer="sgd", learning_rate=0.5))), batches,
-                                  dropout=0.0)
+        network.run_epoch([(images, labels)], dropout=0.0)
+    totals, _ = Network(config).run_epoch(batches, dropout=0.0)
     assert (totals.n_steps, totals.n_images, totals.accuracy) == (2, 40, np.mean(scores))
     assert totals.loss == pytest.approx(np.mean(losses), rel=1e-5)

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,15 +17,13 @@ from made_runs import make_run
 from matplotlib.text import Text
 from scipy.stats import binomtest
 
-from rnn_mnist import run as runs
 from rnn_mnist.analysis import compare as comparison
+from rnn_mnist.analysis import compare_report as shown
 from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.config import Config
-from rnn_mnist.console import languages as words
-from rnn_mnist.plots import style as plots
-from rnn_mnist.plots.comparison import draw_comparison
-
-SYNTHETIC = "synthetic digits, not MNIST"
+from rnn_mnist.console import languages, tables
+from rnn_mnist.console.languages import SYNTHETIC
+from rnn_mnist.plots import style
+from rnn_mnist.run import Run
 
 
 def compare(*flags, cwd=None):
@@ -78,7 +77,7 @@ def test_the_default_is_the_folder_runs_and_a_run_may_be_named_twice(folder):
 
 def test_csv_reads_back_exactly(folder):
     done = compare("--csv", folder)
-    assert done.stderr == f"written : {folder / 'comparison.png'}\n"
+    assert done.stderr == ""
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
     assert len(rows) == 7
     low, high = scores.wilson(9300, 10_000)
@@ -100,10 +99,11 @@ def test_json_holds_the_runs_and_the_groups(folder):
 
 
 def test_korean_table_is_aligned(folder):
+    languages.use("ko")
     summaries = comparison.summarise_all([folder])
-    lines = list(comparison.report(summaries, [], "ko"))
+    lines = list(shown.report(summaries, []))
     assert lines[0].startswith("실행") and "※ 합성 숫자, MNIST 아님" in lines[-1] and "끝나지 않음" in lines[5]
-    assert len({words._width(line[:line.index("원본 MNIST")]) for line in lines[1:-1]}) == 1
+    assert len({tables._width(line[:line.index("원본 MNIST")]) for line in lines[1:-1]}) == 1
 
 
 @pytest.mark.parametrize("file, content", [
@@ -120,8 +120,8 @@ def test_a_damaged_run_is_left_out_with_one_line_and_the_others_are_shown(folder
 def test_figures_that_cannot_be_are_damage(folder, capsys):
     make_run(folder, "b", (1.5,))
     make_run(folder, "c", n_correct=10_001)
-    run = make_run(folder, "d")
-    (run / "config.json").write_text((run / "config.json").read_text().replace('"n_neurons": 150', '"n_neurons": 151'))
+    config = make_run(folder, "d").path / "config.json"
+    config.write_text(config.read_text().replace('"n_neurons": 150', '"n_neurons": 151'))
     assert {"b", "c", "d"}.isdisjoint(summary["name"] for summary in comparison.summarise_all([folder]))
     assert capsys.readouterr().err.count("left out: ") == 3
 
@@ -150,13 +150,13 @@ def test_patience_ranks_by_the_epoch_that_was_scored_and_seeds_may_stop_at_diffe
     assert [summary["name"] for summary in found] == ["longer", "best", "last"]
     group, = comparison.group_over_seeds(found)
     assert group["seeds"] == [7, 42]
-    draw_comparison(found, [group])
+    shown.draw(found, [group], tmp_path / "a.png")
 
 
 def test_two_other_data_sets_are_told_apart_and_common_settings_are_said_once(tmp_path):
     make_run(tmp_path, "a", kind="not the original MNIST", weights="aaaa" * 16, n_neurons=20)
     make_run(tmp_path, "b", kind="not the original MNIST", weights="bbbb" * 16, n_neurons=20, dropout=0.5)
-    first, _, *rows = comparison.report(comparison.summarise_all([tmp_path]), [], "en")
+    first, _, *rows = shown.report(comparison.summarise_all([tmp_path]), [])
     assert first == "all runs : n_neurons=20"
     assert "NOT THE ORIGINAL MNIST [aaaano]" in rows[0] and "NOT THE ORIGINAL MNIST [bbbbno]" in rows[1]
     assert "dropout=0.5" in rows[1] and "n_neurons" not in rows[0] + rows[1]
@@ -165,17 +165,17 @@ def test_two_other_data_sets_are_told_apart_and_common_settings_are_said_once(tm
 def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
     for part in "xy":
         make_run(tmp_path / part, "same")
-    lines = list(comparison.report(comparison.summarise_all([tmp_path]), [], "en"))
+    lines = list(shown.report(comparison.summarise_all([tmp_path]), []))
     assert names(lines[1:]) == [str(tmp_path / part / "same") for part in "xy"]
 
 
 # ---- the picture ----
 
-def figure_of(monkeypatch, summaries, lang="en"):
-    """Return the figure that draw_comparison saves."""
+def figure_of(monkeypatch, summaries):
+    """Return the figure that is saved of a comparison."""
     figures = []
-    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure))
-    draw_comparison(summaries, comparison.group_over_seeds(summaries), lang)
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
+    shown.draw(summaries, comparison.group_over_seeds(summaries), "a.png")
     return figures[0]
 
 
@@ -203,12 +203,13 @@ def test_runs_with_the_same_curves_are_one_line_and_one_run_is_no_runs(tmp_path,
     assert figure.get_suptitle() == "validation of 4 runs"
 
 
-@pytest.mark.parametrize("lang", words.LANGUAGES)
+@pytest.mark.parametrize("lang", languages.LANGUAGES)
 @pytest.mark.parametrize("n, name", [(1, "a"), (30, "x"), (16, "20261120_n_neurons50_" + "M" * 150)])
 def test_many_runs_and_long_names_stay_inside_and_apart(tmp_path, monkeypatch, lang, n, name):
     for i in range(n):
         make_run(tmp_path, f"{name}{i:02d}", (.9 + i / 1000, .95), n_neurons=10 + i, kind=SYNTHETIC)
-    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]), lang)
+    languages.use(lang)
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
     outside = figure.get_tightbbox()
     assert outside.x0 >= 0 and outside.y0 >= 0 and all(outside.max <= figure.get_size_inches())
     assert len(figure.axes[0].lines) == min(n, 14)
@@ -225,6 +226,83 @@ def test_a_run_without_an_epoch_is_in_the_table_and_not_in_the_picture(tmp_path)
     assert "0/3" in done.stdout
 
 
+# ---- where the picture goes ----
+
+def pictures(folder):
+    """Return the names, within a folder, of all pictures in it."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
+
+
+def test_named_runs_leave_the_picture_of_all_alone_and_each_comparison_has_its_own(folder):
+    (folder / "comparison.png").write_text("of all")
+    done = compare("a42", "a43", "going", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == "written : a42/plots/comparison_a43_going.png"
+    compare("a42", "a43", "net", cwd=folder)
+    assert pictures(folder) == ["a42/plots/comparison_a43_going.png", "a42/plots/comparison_a43_net.png",
+                                "comparison.png"]
+    assert (folder / "comparison.png").read_text() == "of all"
+
+
+def test_runs_of_several_folders_leave_nothing_in_the_folder_that_they_share(tmp_path):
+    for i, part in enumerate("xyz"):
+        make_run(tmp_path / part, "same", weights=f"{i}" * 64)  # different data: not to be paired
+    written = [compare(*(tmp_path / part / "same" for part in order)).stdout.splitlines()[-1].removeprefix("written : ")
+               for order in ("xyy", "xzz", "xyz")]
+    assert len(set(written)) == 3
+    assert pictures(tmp_path) == sorted(path.removeprefix(f"{tmp_path}/") for path in written)
+    assert all(path.startswith(f"{tmp_path}/x/same/plots/comparison_same_") for path in written)
+
+
+def test_csv_and_json_draw_only_where_out_says(folder, tmp_path_factory):
+    for form in ("--csv", "--json"):
+        assert compare(form, folder).stderr == ""
+    assert pictures(folder) == []
+    out = tmp_path_factory.mktemp("out") / "new" / "a.png"
+    done = compare("--json", folder, "--out", out)
+    assert (json.loads(done.stdout)["paired_test"], done.stderr) == (None, f"written : {out}\n")
+    assert pictures(folder) == [] and out.read_bytes().startswith(b"\x89PNG")
+    assert compare(folder, "--out", out).stdout.splitlines()[-1] == f"written : {out}"
+    assert pictures(folder) == []
+
+
+def test_a_reader_that_has_gone_does_not_prevent_the_picture(folder):
+    read, write = os.pipe()
+    os.close(read)
+    process = subprocess.run([sys.executable, "scripts/compare_runs.py", folder], stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (process.returncode, process.stderr) == (0, b"")
+    assert pictures(folder) == ["comparison.png"]
+
+
+def test_a_picture_that_cannot_be_written_is_a_note_and_with_out_an_error(folder):
+    (folder / "a42" / "plots").write_text("no folder")
+    done = compare("a42", "a43", "a44", cwd=folder)
+    assert done.returncode == 0 and names(done.stdout.splitlines()[1:4]) == ["a42", "a44", "a43"]
+    assert "written" not in done.stdout and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("note: the picture could not be written: a42/plots")
+    done = compare("a42", "a43", "a44", "--out", "a42/plots/a.png", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: --out a42/plots/a.png: cannot be written")
+
+
+def test_the_name_of_a_picture(folder, monkeypatch):
+    def where(*paths):
+        """Return the path of the picture that compares runs in the folder."""
+        return str(shown.picture_path(paths, comparison.summarise_all(paths)))
+
+    monkeypatch.chdir(folder)
+    assert where(".") == where(".", "./") == "comparison.png" and where("sweep") == "sweep/comparison.png"
+    assert where("a42") == "a42/plots/comparison.png"
+    assert where("a44", "a42", "a44") == "a44/plots/comparison_a42.png"  # in the order given, not the table's
+    assert where("net", ".").startswith("net/plots/comparison_a42_a43_a44_drawn_going_wide_")
+    for name in ("긴" * 60, "긴" * 59 + "b"):
+        make_run(folder, name)
+    long = [where("a42", name) for name in ("긴" * 60, "긴" * 59 + "b")]
+    assert long[0] != long[1] and long[0][:-12] == long[1][:-12]
+    assert all(len(os.path.basename(path).encode()) < 120 for path in long)
+
+
 # ---- the paired test ----
 
 @pytest.fixture(scope="module")
@@ -232,8 +310,8 @@ def two_runs(tmp_path_factory, toy_data_dir):
     """Return two small trained networks."""
     from rnn_mnist.train import train
     folder = tmp_path_factory.mktemp("two")
-    return [train(Config(epochs=2, batch_size=50, n_valid=100, n_neurons=10, seed=seed, data_dir=toy_data_dir,
-                         run_name=f"s{seed}", runs_dir=str(folder), plots=False), Config()).run for seed in (1, 2)]
+    return [train(epochs=2, batch_size=50, n_valid=100, n_neurons=10, seed=seed, data_dir=toy_data_dir,
+                  run_name=f"s{seed}", runs_dir=folder, plots=False) for seed in (1, 2)]
 
 
 @pytest.mark.slow
@@ -251,20 +329,20 @@ def test_two_runs_are_paired_on_the_same_test_images(two_runs):
     assert found["both_right"] + found["both_wrong"] + b + c == found["n_test"] == 200
     assert found["p_value"] == pytest.approx(binomtest(int(b), int(b + c)).pvalue)
     assert not found["same_answers"]
-    line = comparison.tell_paired(found, "en")
+    line = shown.paired_line(found)
     assert line.endswith("more than chance" if found["p_value"] < .05 else "may be chance")
 
 
 def test_two_runs_with_the_same_answers_are_said_to_have_them(two_runs, tmp_path):
-    twin = shutil.copytree(two_runs[0], tmp_path / "twin")
-    test = comparison.paired_test(*comparison.summarise_all([two_runs[0], twin]))
-    line = comparison.tell_paired(test, "en")
+    twin = shutil.copytree(two_runs[0].path, tmp_path / "twin")
+    test = comparison.paired_test(*comparison.summarise_all([two_runs[0].path, twin]))
+    line = shown.paired_line(test)
     assert "the same answers on every image" in line and "chance" not in line
 
 
 def test_runs_on_different_data_are_not_paired(two_runs, tmp_path):
     other = make_run(tmp_path, "other")
-    first, second = comparison.summarise_all([two_runs[0], other])
+    first, second = comparison.summarise_all([two_runs[0].path, other.path])
     assert "different data" in refusal(comparison.paired_test, first, second)
     done = compare(two_runs[0], other)
     assert done.returncode == 0 and "McNemar" not in done.stdout
@@ -274,9 +352,9 @@ def test_runs_on_different_data_are_not_paired(two_runs, tmp_path):
 def test_runs_whose_data_has_changed_since_are_not_paired(two_runs, toy_data_dir, tmp_path):
     data = shutil.copytree(toy_data_dir, tmp_path / "data")
     (data / "t10k-images.idx3-ubyte").write_bytes(idx_bytes(np.zeros([200, 28, 28])))
-    copies = [shutil.copytree(run, tmp_path / run.name) for run in two_runs]
-    for run in copies:
-        text = (run / "config.json").read_text()
-        runs.write_whole(run / "config.json", text.replace(json.dumps(toy_data_dir), json.dumps(str(data))))
+    copies = [shutil.copytree(run.path, tmp_path / run.name) for run in two_runs]
+    for run in map(Run, copies):
+        config, options = run.settings
+        run.write_settings(config, replace(options, data_dir=data))
     summaries = comparison.summarise_all(copies)
     assert "no longer" in refusal(comparison.paired_test, *summaries)

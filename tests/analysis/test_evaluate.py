@@ -13,17 +13,17 @@ from made_runs import make_run
 from matplotlib.text import Text
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from rnn_mnist import data
-from rnn_mnist import run as runs
-from rnn_mnist.analysis.evaluate import draw_evaluation, evaluate_run, report
-from rnn_mnist.config import Config
-from rnn_mnist.console import languages as words
-from rnn_mnist.plots import curves
-from rnn_mnist.plots import style as plots
+from rnn_mnist.analysis.evaluate import draw_evaluation, report
+from rnn_mnist.console import languages
+from rnn_mnist.datasets import synthetic
+from rnn_mnist.datasets.files import read_arrays
+from rnn_mnist.plots import style
+from rnn_mnist.run import Run, open_run
 from rnn_mnist.train import train
 
 PICTURES = ["confusion.png", "errors.png", "reliability.png"]
 MODELS = {"rnn": {"n_neurons": 12}, "mlp": {"hidden_sizes": (16,)}}
+TOY = {"epochs": 2, "batch_size": 50, "n_valid": 100}
 
 
 @pytest.fixture(scope="module")
@@ -31,28 +31,27 @@ def trained(tmp_path_factory, toy_data_dir):
     """Return a folder with the runs rnn and mlp, trained at toy size."""
     folder = tmp_path_factory.mktemp("runs")
     for model, settings in MODELS.items():
-        train(Config(model=model, **settings, epochs=2, batch_size=50, n_valid=100, data_dir=toy_data_dir,
-                     run_name=model, runs_dir=str(folder), plots=False), Config())
+        train(model=model, **settings, **TOY, data_dir=toy_data_dir, run_name=model, runs_dir=folder, plots=False)
     return folder
 
 
 @pytest.fixture(scope="module")
 def evaluated(trained):
     """Return the Evaluation of the run rnn."""
-    return evaluate_run(trained / "rnn")
+    return open_run(trained / "rnn").evaluate()
 
 
 @pytest.fixture
 def a_run(trained, tmp_path):
     """Return a copy of the run rnn, to be spoilt."""
-    return shutil.copytree(trained / "rnn", tmp_path / "rnn")
+    return open_run(shutil.copytree(trained / "rnn", tmp_path / "rnn"))
 
 
 @pytest.fixture
 def drawn(monkeypatch):
     """Return the list of figures that are saved."""
-    figures, save = [], plots.save
-    monkeypatch.setattr(plots, "save", lambda figure, path: figures.append(figure) or save(figure, path))
+    figures, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or save(figure, path))
     return figures
 
 
@@ -78,9 +77,9 @@ def command(*flags):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_figures_equal_scikit_learns_and_result_json(trained, toy_data_dir, model):
-    found = evaluate_run(trained / model)
-    values, labels, predictions = found.values, data.read_data(toy_data_dir)[3], found.predictions
-    result = runs.read_result(trained / model)
+    run = open_run(trained / model)
+    found, result = run.evaluate(), run.result
+    values, labels, predictions = found.values, read_arrays(toy_data_dir)[3], found.predictions
     assert (values["n_correct_test"], values["acc_test"], values["n_test"]) == (
         result["n_correct_test"], result["acc_test"], 200)
     assert values["loss_test"] == pytest.approx(result["loss_test"], rel=1e-6)
@@ -104,14 +103,34 @@ def test_worst_errors_are_those_with_the_least_probability_for_the_true_digit(ev
         assert (error["probability"], error["probability_true"]) == (found.probabilities[i].max(), p_true[i])
 
 
+def test_ties_count_as_in_training(toy_data_dir, tmp_path):
+    run = train(n_neurons=1, activation="relu", optimizer="sgd", learning_rate=0, **{**TOY, "epochs": 1},
+                data_dir=toy_data_dir, runs_dir=tmp_path)
+    with run.open_network() as network:
+        weights = network.weights()
+    found, state = run.evaluate(), np.zeros([200, 1])
+    for rows in np.moveaxis(found.images / 255, 1, 0):
+        state = np.maximum(np.concatenate([rows, state], axis=1) @ weights["rnn/basic_rnn_cell/kernel"], 0)
+    logits = state @ weights["dense/kernel"]  # all biases are 0 still
+    assert not weights["rnn/basic_rnn_cell/bias"].any() and not weights["dense/bias"].any()
+    assert 20 < (state == 0).sum() < 180  # for these all ten logits are the same
+    right = logits[np.arange(200), found.labels] == logits.max(axis=1)
+    assert right.sum() - (logits.argmax(axis=1) == found.labels).sum() > 20
+    assert np.array_equal(found.predictions == found.labels, right)
+    assert found.values["n_correct_test"] == right.sum() == run.result["n_correct_test"]
+    assert found.values["as_in_result"] and not any("NOTE" in line for line in report(found.values))
+    assert np.trace(found.values["confusion"]) == right.sum()
+
+
 def test_the_report_tells_the_figures(evaluated):
     values = evaluated.values
-    said = "\n".join(report(values, "en"))
-    assert f"acc_test : {values['acc_test']:.4f} (95 % interval {values['acc_test_low']:.4f} to " in said
-    assert "data : NOT THE ORIGINAL MNIST (200 test images)" in said and "NOTE" not in said
-    korean = list(report(values, "ko"))
+    english = "\n".join(report(values))
+    assert f"acc_test : {values['acc_test']:.4f} (95 % interval {values['acc_test_low']:.4f} to " in english
+    assert "data : NOT THE ORIGINAL MNIST (200 test images)" in english and "NOTE" not in english
+    languages.use("ko")
+    korean = list(report(values))
     assert "※ 원본 MNIST 아님" in korean[1] and "95 % 신뢰구간" in korean[2]
-    assert len(korean) == len(said.splitlines())
+    assert len(korean) == len(english.splitlines())
 
 
 # ---- other data ----
@@ -119,46 +138,46 @@ def test_the_report_tells_the_figures(evaluated):
 def test_other_data_is_named_as_such_and_does_not_touch_the_runs_own_pictures(a_run, tmp_path):
     images = np.random.RandomState(0).randint(256, size=(30, 28, 28))
     folder = test_folder(tmp_path / "other", images, np.arange(30) % 7)
-    found = evaluate_run(a_run, data_dir=folder)
+    found = a_run.evaluate(data_dir=folder)
     assert (found.values["n_test"], found.values["trained_with_this_data"]) == (30, False)
-    assert "NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH" in list(report(found.values, "en"))
+    assert "NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH" in list(report(found.values))
     assert [row["images"] for row in found.values["classes"]][6:] == [4, 0, 0, 0]
-    paths = list(draw_evaluation(found, "en"))
-    assert {path.parent for path in paths} == {a_run / "plots" / f"data-{found.values['data_digest'][:8]}"}
+    paths = list(draw_evaluation(found))
+    assert {path.parent for path in paths} == {a_run.path / "plots" / f"data-{found.values['data_digest'][:8]}"}
     assert [path.name for path in paths] == PICTURES
 
 
 def test_synthetic_data_asked_for_is_what_is_scored(trained, monkeypatch):
-    images, labels = data.synthetic.draw(40, seed=1)
-    arrays = images, labels, images, labels
-    monkeypatch.setattr(data.synthetic, "load_digits", lambda _: arrays)
-    values = evaluate_run(trained / "rnn", data="synthetic").values
+    images, labels = synthetic.draw(40, seed=1)
+    monkeypatch.setattr(synthetic, "load_digits", lambda _: (images, labels, images, labels))
+    values = open_run(trained / "rnn").evaluate(data="synthetic").values
     assert (values["data"], values["n_test"]) == ("synthetic digits, not MNIST", 40)
-    assert "data : SYNTHETIC DIGITS, NOT MNIST (40 test images)" in list(report(values, "en"))
+    assert "data : SYNTHETIC DIGITS, NOT MNIST (40 test images)" in list(report(values))
     assert not values["trained_with_this_data"]
 
 
 def test_a_test_set_without_errors(a_run, evaluated, tmp_path, drawn):
-    found = evaluate_run(a_run, data_dir=test_folder(tmp_path / "easy", evaluated.images, evaluated.predictions))
+    found = a_run.evaluate(data_dir=test_folder(tmp_path / "easy", evaluated.images, evaluated.predictions))
     assert found.values["acc_test"] == found.values["acc_test_high"] == 1 and found.values["worst"] == []
-    list(draw_evaluation(found, "en"))
+    list(draw_evaluation(found))
     assert any("no errors" in text.get_text() for text in drawn[1].findobj(Text))
 
 
 def test_a_test_set_of_one_image(a_run, evaluated, tmp_path):
     folder = test_folder(tmp_path / "one", evaluated.images[:1], evaluated.labels[:1])
-    found = evaluate_run(a_run, data_dir=folder)
-    assert found.values["n_test"] == 1 and len(list(draw_evaluation(found, "en"))) == 3
+    found = a_run.evaluate(data_dir=folder)
+    assert found.values["n_test"] == 1 and len(list(draw_evaluation(found))) == 3
 
 
 # ---- pictures ----
 
 @pytest.mark.slow
-@pytest.mark.parametrize("lang", words.LANGUAGES)
+@pytest.mark.parametrize("lang", languages.LANGUAGES)
 @pytest.mark.parametrize("name", ["20261120-195651_rnn_n_neurons50_" + "learning_rate0.01_" * 6 + "s42", "_$x_{$"])
 def test_pictures_show_the_figures_and_cut_nothing_off(evaluated, tmp_path, drawn, name, lang):
+    languages.use(lang)
     found = evaluated._replace(run=tmp_path / name, folder=tmp_path / name / "plots")
-    paths = list(draw_evaluation(found, lang))
+    paths = list(draw_evaluation(found))
     assert paths == [found.folder / name for name in PICTURES]
     for figure in drawn:
         outside = figure.get_tightbbox()
@@ -174,26 +193,27 @@ def test_pictures_show_the_figures_and_cut_nothing_off(evaluated, tmp_path, draw
 # ---- runs as they may be ----
 
 def test_an_edited_result_is_noticed(a_run):
-    result = runs.read_result(a_run)
-    runs.write_result(a_run, runs.read_config(a_run), {**result, "n_correct_test": result["n_correct_test"] + 1})
-    values = evaluate_run(a_run).values
+    result = a_run.result
+    a_run.write_result(a_run.config, {**result, "n_correct_test": result["n_correct_test"] + 1})
+    values = a_run.evaluate().values
     assert values["as_in_result"] is False
-    assert any("NOT AS MANY RIGHT AS IN result.json" in line for line in report(values, "en"))
+    assert any("NOT AS MANY RIGHT AS IN result.json" in line for line in report(values))
 
 
 def test_an_unfinished_run_is_scored_by_its_newest_weights_and_says_so(a_run):
-    digest = runs.read_result(a_run)["weights"]
-    (a_run / "result.json").unlink()
-    values = evaluate_run(a_run).values
+    digest = a_run.result["weights"]
+    (a_run.path / "result.json").unlink()
+    values = a_run.evaluate().values
     assert (values["finished"], values["epochs"], values["weights"], values["as_in_result"]) == (False, 2, digest, None)
-    assert "2 epochs, not finished" in next(report(values, "en"))
+    assert "2 epochs, not finished" in next(report(values))
 
 
 def test_what_cannot_be_scored_is_refused(a_run, tmp_path):
-    assert "no run directory" in refusal(evaluate_run, tmp_path / "nowhere")
-    assert "checkpoint" in refusal(evaluate_run, make_run(tmp_path, "without"))
-    assert "no such file or folder" in refusal(evaluate_run, a_run, None, str(tmp_path / "nowhere"))
-    assert "leave out --data-dir" in refusal(evaluate_run, a_run, "synthetic", str(tmp_path))
+    assert "no run directory" in refusal(open_run, tmp_path / "nowhere")
+    assert "checkpoint" in refusal(make_run(tmp_path, "without").evaluate)
+    assert "no such file or folder" in refusal(a_run.evaluate, data_dir=tmp_path / "nowhere")
+    assert "leave out data_dir" in refusal(a_run.evaluate, data="synthetic", data_dir=tmp_path)
+    assert "data must be one of auto, mnist, synthetic" in refusal(a_run.evaluate, data="cifar")
 
 
 # ---- the command ----
@@ -203,9 +223,9 @@ def test_the_command_prints_text_and_draws(a_run, evaluated):
     done = command(a_run, "--lang", "en")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[:-3] == list(report({**evaluated.values, "run": a_run}, "en"))
-    assert lines[-3:] == [f"written : {a_run / 'plots' / name}" for name in PICTURES]
-    assert sorted(path.name for path in (a_run / "plots").iterdir()) == PICTURES
+    assert lines[:-3] == list(report({**evaluated.values, "run": a_run}))
+    assert lines[-3:] == [f"written : {a_run.path / 'plots' / name}" for name in PICTURES]
+    assert sorted(path.name for path in (a_run.path / "plots").iterdir()) == PICTURES
 
 
 def test_json_on_stdout_is_all_there_is_and_the_language_changes_nothing(a_run, evaluated, monkeypatch, capsys):
@@ -225,21 +245,19 @@ def test_the_commands_refusals_are_one_line(tmp_path):
 # ---- at the end of training ----
 
 def test_pictures_at_the_end_of_training_change_nothing_else(trained, toy_data_dir, tmp_path, capsys):
-    config = Config(**MODELS["rnn"], epochs=2, batch_size=50, n_valid=100, data_dir=toy_data_dir, run_name="rnn",
-                    runs_dir=str(tmp_path))
-    with_pictures = train(config, Config())
+    with_pictures = train(**MODELS["rnn"], **TOY, data_dir=toy_data_dir, run_name="rnn", runs_dir=tmp_path)
     drawn = [(folder / "rnn" / "plots" / "curves.png").exists() for folder in (tmp_path, trained)]
     assert drawn == [True, False]
-    assert with_pictures.values["weights"] == runs.read_result(trained / "rnn")["weights"]
+    assert with_pictures.result["weights"] == open_run(trained / "rnn").result["weights"]
     assert capsys.readouterr().err == ""
 
 
-def test_a_picture_that_fails_does_not_lose_the_run(toy_data_dir, tmp_path, monkeypatch, capsys):
+def test_a_picture_that_fails_does_not_lose_the_run(trained, toy_data_dir, tmp_path, monkeypatch, capsys):
     def fail(run):
+        """Fail as matplotlib may."""
         raise RuntimeError("no such\nfont")
 
-    monkeypatch.setattr(curves, "draw_curves", fail)
-    result = train(Config(**MODELS["rnn"], epochs=1, batch_size=50, n_valid=100, data_dir=toy_data_dir, run_name="a",
-                          runs_dir=str(tmp_path)), Config())
-    assert runs.read_result(result.run)["weights"] == result.values["weights"]
+    monkeypatch.setattr(Run, "plot", fail)
+    run = train(**MODELS["rnn"], **TOY, data_dir=toy_data_dir, run_name="a", runs_dir=tmp_path)
+    assert run.result["weights"] == open_run(trained / "rnn").result["weights"]
     assert capsys.readouterr().err == "note: the learning curves could not be drawn: no such font\n"

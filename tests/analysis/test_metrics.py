@@ -7,6 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from rnn_mnist.analysis import metrics as scores
+from rnn_mnist.tf1 import tf
 
 RNG = np.random.RandomState(5)
 LABELS = RNG.randint(10, size=3000)
@@ -35,6 +36,23 @@ def test_log_softmax_gives_scikit_learns_loss_and_survives_large_logits():
     assert np.exp(log_p).sum(axis=1) == pytest.approx(1, abs=1e-12)
     assert -log_p[np.arange(3000), LABELS].mean() == pytest.approx(log_loss(LABELS, np.exp(log_p)), abs=1e-12)
     assert scores.log_softmax(np.array([[1e30, 0, -1e30]], np.float32)).tolist()[0][0] == 0
+
+
+def test_predicted_classes_are_right_as_often_as_in_top_k_says():
+    rnd = np.random.RandomState(6)
+    logits, labels = rnd.randint(3, size=(4000, 4)).astype(np.float32), rnd.randint(4, size=4000).astype(np.int32)
+    logits[rnd.rand(4000, 4) < .05] = np.nan
+    logits[rnd.rand(4000, 4) < .05] = np.inf
+    logits[rnd.rand(4000, 4) < .05] = -np.inf
+    logits[0] = -np.inf
+    with tf.Graph().as_default(), tf.Session() as session:
+        right = session.run(tf.nn.in_top_k(logits, labels, 1))
+    found, finite = scores.predicted_classes(logits, labels), np.isfinite(logits).all(axis=1)
+    assert np.array_equal(found == labels, right) and 0 < right.sum() < finite.sum() < 4000
+    assert not right[0] and np.array_equal(np.unique(found), range(4))
+    others = finite & ~right
+    assert np.array_equal(found[others], logits[others].argmax(axis=1))
+    assert np.array_equal(scores.predicted_classes(LOGITS, LABELS), PREDICTIONS)
 
 
 # Newcombe 1998, Statistics in Medicine 17, table I, method 3.

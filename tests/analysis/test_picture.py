@@ -13,9 +13,9 @@ import pytest
 from helpers import refusal
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from rnn_mnist import data
-from rnn_mnist.analysis import picture as images
-from rnn_mnist.config import UserError
+from rnn_mnist.analysis import picture as pictures
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.datasets.files import read_arrays
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -155,7 +155,7 @@ WAYS = {
 
 
 def mnist_form(path):
-    return images.to_mnist(images.open_picture(path), path)
+    return pictures.to_mnist(pictures.open_picture(path), path)
 
 
 def close(found, wanted):
@@ -209,13 +209,13 @@ def test_different_digits_are_not_taken_for_close():
 @pytest.mark.slow
 def test_mnists_own_test_images_keep_every_pixel(mnist_dir, tmp_path):
     path = str(tmp_path / "a.png")
-    for pixels in data.read_data(mnist_dir)[2]:
+    for pixels in read_arrays(mnist_dir)[2]:
         assert np.array_equal(mnist_form(saved(Image.fromarray(pixels), path, compress_level=1)), pixels)
 
 
 def test_mnists_negative_is_turned_back_and_its_enlargement_brought_down(mnist_dir, tmp_path):
     path, differences = str(tmp_path / "a.png"), []
-    for pixels in data.read_data(mnist_dir)[2][:40]:
+    for pixels in read_arrays(mnist_dir)[2][:40]:
         assert np.array_equal(mnist_form(saved(Image.fromarray(255 - pixels), path)), pixels)
         large = Image.fromarray(pixels).resize((280, 280), Image.Resampling.BICUBIC)
         differences.append(np.abs(mnist_form(saved(large, path)).astype(float) - pixels).mean())
@@ -313,23 +313,19 @@ def test_odd_shapes_are_no_trouble(tmp_path, size):
         assert "blank" in str(error)
 
 
-# ---- finding them ----
-
-def test_folders_and_patterns_are_spread_out(tmp_path):
-    for name in ("b.PNG", "a.jpg", "notes.txt", "c[1].png"):
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "deeper").mkdir()
-    in_folder = [str(tmp_path / name) for name in ("a.jpg", "b.PNG", "c[1].png")]
-    assert images.find_images([str(tmp_path)]) == in_folder
-    assert images.find_images([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
-    assert images.find_images([in_folder[2]]) == [in_folder[2]]
-    assert "holds no pictures" in refusal(images.find_images, [str(tmp_path / "deeper")])
-    assert "no file matches" in refusal(images.find_images, [str(tmp_path / "*.tif")])
-    assert "once" in refusal(images.find_images, ["-", "a.png", "-"])
-
-
 def test_standard_input_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content_of(drawn()))))
     assert close(mnist_form("-"), expected())
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert "standard input: empty" in refusal(mnist_form, "-")
+    with open(os.devnull, "w") as unreadable:
+        monkeypatch.setattr(sys, "stdin", unreadable)
+        assert "standard input: cannot be read" in refusal(mnist_form, "-")
+
+
+def test_a_file_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_BYTES", 2_000_000)
+    (tmp_path / "a.png").write_bytes(bytes(2_000_001))
+    assert "larger than 2 MB" in refusal(mnist_form, str(tmp_path / "a.png"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(2_000_001))))
+    assert "standard input: larger than 2 MB" in refusal(mnist_form, "-")

@@ -9,15 +9,16 @@ import sys
 
 import numpy as np
 import pytest
+from helpers import refusal
 from PIL import Image, ImageOps
+from reference import rnn_forward, softmax
 
-from rnn_mnist import data, session
 from rnn_mnist.analysis import predict as prediction
-from rnn_mnist.analysis import trained
-from rnn_mnist.config import Config, UserError, with_settings
-from rnn_mnist.plots import digits as digit_plots
+from rnn_mnist.data import Split
+from rnn_mnist.datasets.files import read_arrays
+from rnn_mnist.plots.digits import draw_prediction
+from rnn_mnist.run import open_run
 from rnn_mnist.train import train
-from rnn_mnist.tutorials import numpy_inference as numpy_net
 
 TOY = {"epochs": 2, "batch_size": 20, "n_valid": 100, "n_neurons": 20, "replicas": 1, "plots": False}
 
@@ -25,15 +26,13 @@ TOY = {"epochs": 2, "batch_size": 20, "n_valid": 100, "n_neurons": 20, "replicas
 @pytest.fixture(scope="module")
 def toy_run(toy_data_dir, tmp_path_factory):
     """Return the directory of a small trained run."""
-    config = with_settings(Config(), data_dir=toy_data_dir, runs_dir=str(tmp_path_factory.mktemp("runs")),
-                           run_name="toy", **TOY)
-    return str(train(config, Config()).run)
+    return str(train(data_dir=toy_data_dir, runs_dir=tmp_path_factory.mktemp("runs"), run_name="toy", **TOY))
 
 
 @pytest.fixture(scope="module")
 def test_set(toy_data_dir):
     """Return the toy test set's (images, labels)."""
-    return data.read_data(toy_data_dir)[2:]
+    return read_arrays(toy_data_dir)[2:]
 
 
 @pytest.fixture
@@ -60,15 +59,17 @@ def picture(tmp_path, test_set):
     return path
 
 
+def numpy_probabilities(run, X):
+    """Return what the weights of a Run make of images [n, 28, 28], in NumPy."""
+    with run.open_network() as network:
+        return softmax(rnn_forward(network.weights(), X)[1])
+
+
 def test_probabilities_are_those_of_numpy(toy_run, test_set, predict):
     code, out, err = predict(toy_run, "--test-index", 3, "--json")
     assert (code, err) == (0, "")
     (told,) = json.loads(out)
-    with trained.open_trained(toy_run) as opened:
-        arrays = session.weights(opened.session)
-    network = numpy_net.Network(((arrays["rnn/basic_rnn_cell/kernel"], arrays["rnn/basic_rnn_cell/bias"]),
-                                 (arrays["dense/kernel"], arrays["dense/bias"])), "tanh", 28)
-    wanted = numpy_net.probabilities(network, test_set[0][3].reshape(784).astype(np.float32) / 255)
+    wanted = numpy_probabilities(open_run(toy_run), test_set[0][3:4] / 255)[0]
     assert told["probabilities"] == pytest.approx(wanted.tolist(), abs=1e-6)
     assert told["digit"] == wanted.argmax() and told["probability"] == max(told["probabilities"])
     assert told["label"] == test_set[1][3] and told["image"] == "test image 3"
@@ -182,14 +183,62 @@ def test_standard_input_in_a_process_of_its_own(toy_run, picture):
 
 
 def test_test_image_of_a_number_that_is_not_there():
-    split = data.Split(np.zeros([5, 28, 28], np.uint8), np.arange(5, dtype=np.int32))
+    split = Split(np.zeros([5, 28, 28], np.uint8), np.arange(5, dtype=np.int32))
     assert prediction.test_image(split, 4).label == 4
-    with pytest.raises(UserError, match="0 to 4"):
-        prediction.test_image(split, 5)
+    assert "test_index=5: the test images have the numbers 0 to 4" in refusal(prediction.test_image, split, 5)
 
 
 def test_a_picture_is_drawn_whatever_its_mode_and_name(tmp_path):
     for mode in ("RGB", "RGBA", "F"):
-        path = digit_plots.draw_prediction("_a $x^ name$ {y}", Image.new(mode, (40, 30)), np.zeros([28, 28], np.uint8),
-                                           np.full(10, 0.1), tmp_path / f"{mode}.png")
+        path = draw_prediction("_a $x^ name$ {y}", Image.new(mode, (40, 30)), np.zeros([28, 28], np.uint8),
+                               np.full(10, 0.1), tmp_path / f"{mode}.png")
         assert Image.open(path).size == (1200, 432)
+
+
+def test_folders_and_patterns_are_spread_out(tmp_path):
+    for name in ("b.PNG", "a.jpg", "notes.txt", "c[1].png"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "deeper").mkdir()
+    in_folder = [str(tmp_path / name) for name in ("a.jpg", "b.PNG", "c[1].png")]
+    assert prediction.find_pictures([str(tmp_path)]) == in_folder
+    assert prediction.find_pictures([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
+    assert prediction.find_pictures([in_folder[2]]) == [in_folder[2]]
+    assert "holds no pictures" in refusal(prediction.find_pictures, [str(tmp_path / "deeper")])
+    assert "no file matches" in refusal(prediction.find_pictures, [str(tmp_path / "*.tif")])
+    assert "once" in refusal(prediction.find_pictures, ["-", "a.png", "-"])
+
+
+# ---- Run.predict ----
+
+def test_arrays_of_any_form_give_the_same_probabilities(toy_run, test_set):
+    run, pixels = open_run(toy_run), test_set[0][:30]
+    expected = run.predict(pixels)
+    assert expected.shape == (30, 10) and expected.dtype == np.float64
+    assert np.allclose(expected, numpy_probabilities(open_run(toy_run), pixels / 255), atol=1e-6)
+    unit = pixels.astype(np.float32) / np.float32(255)
+    for images in (pixels.reshape(30, 784), pixels[:, None], list(pixels), pixels.astype(int).tolist(), unit,
+                   unit.reshape(30, 784), pixels / 255):
+        assert np.array_equal(run.predict(images), expected)
+    for single in (pixels[0], pixels[0].ravel(), unit[0], unit[0].ravel(), pixels[:1]):
+        found = run.predict(single)
+        assert found.shape == (1, 10) and np.allclose(found, expected[:1], atol=1e-6)
+    assert run.predict(np.zeros([0, 28, 28], np.uint8)).shape == (0, 10)
+
+
+def test_a_network_of_raw_pixels_sees_0_to_255(toy_data_dir, test_set, tmp_path):
+    run, pixels = train(data_dir=toy_data_dir, runs_dir=tmp_path, pixels="raw", **TOY), test_set[0][:30]
+    expected = numpy_probabilities(run, pixels.astype(np.float64))
+    assert np.ptp(expected[:, 0]) > 0.01
+    for images in (pixels, pixels / 255):
+        assert np.allclose(run.predict(images), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("images", "word"), [
+    (np.zeros([2, 27, 28]), "[2, 27, 28]"), (np.zeros([783]), "784 values"), (0.5, "[]"), ([], "[0]"),
+    ([[1, 2], [3]], "array"), (np.zeros([28, 1, 28]), "784 values"), (None, "784 values"),
+    (np.full([1, 784], 1.01), "1.01"), (np.full([1, 784], -0.5), "-0.5"), (np.full([1, 784], np.nan), "nan"),
+    (np.full([1, 784], np.inf), "inf"), (np.full([1, 784], 256), "256"), (np.full([1, 784], -1), "-1"),
+    (np.full([1, 784], "a"), "type"), (np.ones([1, 784], bool), "bool"), (np.ones([1, 784], complex), "complex"),
+    (np.full([784], None), "object")])
+def test_what_is_no_array_of_images_is_refused(toy_run, images, word):
+    assert word in refusal(open_run(toy_run).predict, images)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from helpers import ISA
 
-from rnn_mnist import run as runs
-from rnn_mnist.config import Config, to_json, with_settings
+from rnn_mnist.run import METRICS, Run, find_runs
 from rnn_mnist.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,12 +19,11 @@ TOY = {"model": "mlp", "hidden_sizes": (8,), "epochs": 3, "batch_size": 50, "n_v
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, toy_data_dir):
-    """Return {name: run} of finished runs: one, another seed, one that patience ended."""
+    """Return {name: Run} of finished runs: one, another seed, one that patience ended."""
     folder = str(tmp_path_factory.mktemp("made"))
-    settings = {"one": {}, "seed": {"seed": 1}, "patience": {"patience": 1, "epochs": 30, "learning_rate": 0.02}}
-    configs = {name: with_settings(Config(), **TOY | {"data_dir": toy_data_dir, "runs_dir": folder, "run_name": name}
-                                   | changed) for name, changed in settings.items()}
-    return {name: train(config, Config()).run for name, config in configs.items()}
+    changes = {"one": {}, "seed": {"seed": 1}, "patience": {"patience": 1, "epochs": 30, "learning_rate": 0.02}}
+    return {name: train(**TOY | {"data_dir": toy_data_dir, "runs_dir": folder, "run_name": name} | changed)
+            for name, changed in changes.items()}
 
 
 @pytest.fixture
@@ -33,7 +31,7 @@ def kept(made, tmp_path):
     """Return a copy of a run as a repository keeps it: config, metrics, log, result and environment only."""
     (tmp_path / "kept").mkdir()
     for name in ("config.json", "metrics.csv", "log.txt", "result.json", "environment.json"):
-        shutil.copy(made["one"] / name, tmp_path / "kept")
+        shutil.copy(made["one"].path / name, tmp_path / "kept")
     return tmp_path / "kept"
 
 
@@ -41,6 +39,7 @@ def kept(made, tmp_path):
 def rerun(monkeypatch, capsys, tmp_path):
     """Return a function that runs scripts/rerun.py in an empty folder; it gives (exit code, stdout, stderr)."""
     def call(*argv):
+        """Run the script with these arguments."""
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", ["rerun.py", *map(str, argv)])
         with pytest.raises(SystemExit) as end:
@@ -56,16 +55,16 @@ def change_json(path, **values):
 
 def test_a_run_without_checkpoints_is_repeated_to_the_bit(rerun, kept, tmp_path):
     code, out, err = rerun(kept)
-    digest = runs.read_result(kept)["weights"]
+    digest = Run(kept).result["weights"]
     assert (code, err) == (0, "")
     assert out.splitlines()[-1].startswith("identical : 3 epochs") and out.count(digest) == 2  # the new run's log, too
-    [new] = runs.find_runs(tmp_path / "runs")
-    assert (new / "checkpoints/last.json").exists() and sorted(path.name for path in kept.iterdir()) == [
+    [new] = find_runs(tmp_path / "runs")
+    assert (new.path / "checkpoints/last.json").exists() and sorted(path.name for path in kept.iterdir()) == [
         "config.json", "environment.json", "log.txt", "metrics.csv", "result.json"]
 
 
 def test_a_run_that_patience_ended_is_repeated(rerun, made):
-    assert len(runs.read_metrics(made["patience"])) < 30
+    assert len(made["patience"].metrics) < 30
     code, out, _ = rerun(made["patience"], "--runs-dir", "elsewhere")
     assert code == 0 and "identical" in out
 
@@ -77,10 +76,10 @@ def test_two_seeds_differ_from_the_first_epoch_on(rerun, made):
     assert lines[0].startswith(f"same kind : instruction set {ISA}, tensorflow ") and "agree" not in out
     assert lines[1] == f"different : {made['one']} | {made['seed']}"
     assert lines[2] == "setting seed : 42 | 1"
-    first = [runs.read_metrics(made[name])[0] for name in ("one", "seed")]
+    first = [made[name].metrics[0] for name in ("one", "seed")]
     column = lines[3].removeprefix("first difference : epoch 000 ").split(" : ")[0]
     assert lines[3] == f"first difference : epoch 000 {column} : {first[0][column]} | {first[1][column]}"
-    earlier = runs.COLUMNS[:runs.COLUMNS.index(column)]
+    earlier = METRICS[:METRICS.index(column)]
     assert all(first[0][name] == first[1][name] for name in earlier) and first[0][column] != first[1][column]
     assert lines[-1] == "environment : the same"
 
@@ -94,7 +93,7 @@ def test_the_first_difference_and_the_environments_are_named(rerun, made, kept):
     code, out, _ = rerun("--compare-only", made["one"], kept)
     assert code == 1
     assert f"first difference : epoch 001 loss_batch : {float(before)} | 2.5" in out.splitlines()
-    here = json.loads((made["one"] / "environment.json").read_text())
+    here = json.loads((made["one"].path / "environment.json").read_text())
     assert f"environment cpu : {here['cpu']} | Another" in out
     [line] = [line for line in out.splitlines() if line.startswith("environment instruction_sets : ")]
     assert line.endswith(" | NEON") and " SSE41" not in line
@@ -104,9 +103,10 @@ def test_the_first_difference_and_the_environments_are_named(rerun, made, kept):
 def test_an_earlier_or_later_end_is_a_difference(rerun, made, kept):
     rows = (kept / "metrics.csv").read_text().splitlines()[:-1]
     (kept / "metrics.csv").write_text("\n".join(rows) + "\n")
-    config = replace(runs.read_config(kept), epochs=2)
-    (kept / "config.json").write_text(to_json(config))
-    runs.write_result(kept, config, runs.read_result(kept) | {"epochs": 2})
+    run = Run(kept)
+    config = replace(run.config, epochs=2)
+    run.write_settings(config, run.settings[1])
+    run.write_result(config, run.result | {"epochs": 2})
     code, out, _ = rerun("--compare-only", kept, made["one"])
     assert code == 1 and "setting epochs : 2 | 3" in out and "epochs recorded : 2 | 3" in out
 
@@ -142,7 +142,7 @@ def test_data_that_moved_or_changed(rerun, kept, toy_data_dir, tmp_path):
 
 
 def test_what_cannot_be_compared_says_why(rerun, kept, made):
-    (kept / "metrics.csv").write_text((made["one"] / "metrics.csv").read_text().splitlines()[0] + "\n")
+    (kept / "metrics.csv").write_text((made["one"].path / "metrics.csv").read_text().splitlines()[0] + "\n")
     assert "metrics.csv: has 0 epochs, result.json 3" in rerun(kept)[2]
     (kept / "result.json").unlink()
     assert "is not finished" in rerun(kept)[2]
@@ -156,4 +156,4 @@ def test_the_committed_example_belongs_together(rerun):
         pytest.skip(f"{example} is not there")
     code, out, _ = rerun("--compare-only", example, example)
     assert code == 0 and "identical" in out
-    assert f"weights : {runs.read_result(example)['weights']}" in (example / "log.txt").read_text()
+    assert f"weights : {Run(example).result['weights']}" in (example / "log.txt").read_text()

@@ -1,24 +1,21 @@
 """The states one by one: answers after each row and gradient norms against NumPy; the two scripts around them."""
 
 import importlib.util
-import os
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers import refusal
 from PIL import Image
 
-from rnn_mnist import run as runs
-from rnn_mnist import session
 from rnn_mnist.analysis import gradients
 from rnn_mnist.analysis import hidden_states as states
 from rnn_mnist.analysis import watch as watching
-from rnn_mnist.analysis.trained import Trained
-from rnn_mnist.config import Config, with_settings
+from rnn_mnist.analysis.predict import Digit
+from rnn_mnist.config import Config
 from rnn_mnist.datasets import synthetic
-from rnn_mnist.graph import build_graph, reset_graph
+from rnn_mnist.session import Network
 from rnn_mnist.train import train
 
 TOY = {"epochs": 1, "batch_size": 50, "n_valid": 100, "replicas": 1, "plots": False}
@@ -30,14 +27,13 @@ IMAGES, LABELS = synthetic.draw(30, seed=5)
 
 @pytest.fixture(scope="module")
 def toy_runs(toy_data_dir, tmp_path_factory):
-    """Return a function that gives the directory of a small trained run of some settings."""
+    """Return a function that gives a small trained Run of some settings."""
     folder, found = str(tmp_path_factory.mktemp("runs")), {}
 
     def get(name, **settings):
+        """Return the Run of that name, trained when it is first asked for."""
         if name not in found:
-            base = Config() if settings.get("model", "rnn") == "rnn" else Config(model="mlp", hidden_sizes=(8,))
-            config = with_settings(base, data_dir=toy_data_dir, runs_dir=folder, run_name=name, **TOY, **settings)
-            found[name] = str(train(config, Config()).run)
+            found[name] = train(data_dir=toy_data_dir, runs_dir=folder, run_name=name, **TOY, **settings)
         return found[name]
     return get
 
@@ -46,6 +42,7 @@ def toy_runs(toy_data_dir, tmp_path_factory):
 def call(monkeypatch, capsys):
     """Return a function that runs a script's main with some flags and gives (exit code, stdout, stderr)."""
     def run(name, *flags):
+        """Run scripts/<name>.py."""
         spec = importlib.util.spec_from_file_location(name, f"scripts/{name}.py")
         script = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(script)
@@ -57,11 +54,9 @@ def call(monkeypatch, capsys):
     return run
 
 
-def opened(config):
-    """Return a Trained of a config's first weights, without a run directory."""
-    reset_graph(config.seed)
-    graph = build_graph(config)
-    return Trained(Path("runs/none"), config, graph, session.new_session(graph, config))
+def unrolled(config):
+    """Return the Network of a config's first weights as hidden_states.open_unrolled opens one."""
+    return Network(replace(config, unroll="static", replicas=1))
 
 
 def in_numpy(weights, config):
@@ -97,29 +92,31 @@ def in_numpy(weights, config):
 def test_answers_and_gradients_are_those_of_numpy(settings, monkeypatch):
     config = Config(**{"n_neurons": 12, "replicas": 1, **settings})
     monkeypatch.setattr(states, "SLICE", config.n_steps * config.n_neurons * 7)  # so that 30 images take five slices
-    with (net := opened(config)).session:
-        steps = states.build_steps(net)
-        logits, norms = in_numpy(session.weights(net.session), config)
-        found = states.logits_by_step(net, steps, IMAGES)
+    with unrolled(config) as network, Network(config) as own:
+        logits, norms = in_numpy(network.weights(), config)
+        found = states.logits_by_step(network, IMAGES)
         assert found.shape == (config.n_steps, 30, 10)
         assert np.allclose(found, logits, rtol=1e-4, atol=1e-4)
-        assert np.allclose(found[-1], session.predict(net.session, net.graph, IMAGES), atol=1e-5)
-        assert np.array_equal(states.predictions_by_step(net, steps, IMAGES), found.argmax(2))
-        start, end = states.gradient_norms(net, steps, IMAGES, LABELS)
-        assert np.allclose(start, norms, rtol=1e-3, atol=0) and np.array_equal(start, end)
-        assert np.array_equal(start > 0, norms > 0)
+        assert np.allclose(found[-1], own.predict(IMAGES), atol=1e-5)
+        assert np.array_equal(states.predictions_by_step(network, IMAGES), found.argmax(2))
+        norms_found = states.gradient_norms(network, IMAGES, LABELS)
+        assert np.allclose(norms_found, norms, rtol=1e-3, atol=0)
+        assert np.array_equal(norms_found, states.gradient_norms(network, IMAGES, LABELS, own.weights()))
+        assert np.array_equal(norms_found > 0, norms > 0)
 
 
-def test_gradient_norms_after_training_are_those_of_the_trained_weights():
-    config = Config(n_neurons=12, replicas=1)
-    with (net := opened(config)).session:
-        steps = states.build_steps(net)
-        first = in_numpy(session.weights(net.session), config)[1]
-        session.run_epoch(net.session, net.graph, [(IMAGES, LABELS)] * 30, dropout=0.0)
-        start, end = states.gradient_norms(net, steps, IMAGES, LABELS)
+def test_gradient_norms_are_those_of_the_trained_weights_or_of_those_given():
+    config = Config(n_neurons=12)
+    with unrolled(config) as network:
+        first_weights = network.weights()
+        first = in_numpy(first_weights, config)[1]
+        network.run_epoch([(IMAGES, LABELS)] * 30, dropout=0.0)
+        trained = network.weights()
+        start, end = (states.gradient_norms(network, IMAGES, LABELS, weights) for weights in (first_weights, None))
         assert np.allclose(start, first, rtol=1e-3)
-        assert np.allclose(end, in_numpy(session.weights(net.session), config)[1], rtol=1e-3)
+        assert np.allclose(end, in_numpy(trained, config)[1], rtol=1e-3)
         assert not np.allclose(start, end, rtol=0.1)
+        assert all(np.array_equal(array, trained[name]) for name, array in network.weights().items())
 
 
 def test_settled_after():
@@ -127,11 +124,11 @@ def test_settled_after():
     assert states.settled_after(answers).tolist() == [3, 1, 5]
 
 
-def test_784_steps_of_one_pixel_are_watched_in_28_lines(monkeypatch):
-    seen = watching.prediction.Seen(0, None, IMAGES[0], int(LABELS[0]))
+def test_784_steps_of_one_pixel_are_watched_in_28_lines():
+    digit = Digit(0, None, IMAGES[0], int(LABELS[0]))
     p = np.eye(10)[np.repeat([3, int(LABELS[0])], 392)]
-    lines = list(watching.report(watching.Watched(Path("r"), seen, p, np.linspace(0, 1, 784), np.array([7, 784, 42]),
-                                                  "original MNIST", True, True), "en"))
+    lines = list(watching.report(watching.Reading(None, digit, p, np.linspace(0, 1, 784), np.array([7, 784, 42]),
+                                                  "original MNIST", True, True)))
     assert len(lines) == 1 + 1 + 28 + 2
     assert lines[-2] == f"the answer is {LABELS[0]} from row 14 on"
     assert lines[-1].endswith("half of the answers are final after row 1.5, 90 % after row 28")
@@ -150,8 +147,8 @@ def test_watch_digit_tells_each_row(toy_runs, call, toy_data_dir):
     for line, p, accuracy in zip(lines[2:30], watched.probabilities, watched.accuracy, strict=True):
         assert line.endswith(f"{100 * accuracy:.2f} %") and f"{100 * p.max():.1f} %" in line
     # After the last row it is the run's test accuracy.
-    assert watched.accuracy[-1] == runs.read_json(Path(run) / "result.json")["acc_test"]
-    with Image.open(os.path.join(run, "plots", "watch-test-4.png")) as drawn:
+    assert watched.accuracy[-1] == run.result["acc_test"]
+    with Image.open(run.path / "plots" / "watch-test-4.png") as drawn:
         assert lines[-1] == f"written : {drawn.filename}"
 
 
@@ -169,31 +166,33 @@ def test_other_data_is_named(toy_runs, call):
 
 
 def test_gradient_through_time_compares_runs(toy_runs, call):
-    paths = [toy_runs("rnn", n_neurons=10), toy_runs("relu", n_neurons=10, activation="relu", n_steps=14, n_inputs=56)]
-    code, out, err = call("gradient_through_time", *paths, "--lang", "en")
+    compared = [toy_runs("rnn", n_neurons=10),
+                toy_runs("relu", n_neurons=10, activation="relu", n_steps=14, n_inputs=56)]
+    code, out, err = call("gradient_through_time", *compared, "--lang", "en")
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert len(lines) == 6 and lines[1].startswith("rnn (tanh, NOT THE ORIGINAL MNIST) ")
     assert "start of training" in lines[1] and "end of training" in lines[2]
-    curve = gradients.gradient_curve(paths[1])
+    curve = gradients.gradient_curve(compared[1])
     assert curve.start.shape == curve.end.shape == (14,)
-    told = gradients.verdict(curve.end[0], curve.end[-1], "en")
+    told = gradients.verdict(curve.end[0], curve.end[-1])
     figures = [f"{value:.3g}" for value in (curve.end[0], curve.end[-1], curve.end[-1] / curve.end[0])]
     assert lines[4].endswith(told) and lines[4].removesuffix(told).split()[-3:] == figures
-    assert lines[5] == f"written : {os.path.join(paths[0], 'plots', 'gradient-through-time-compared.png')}"
-    assert call("gradient_through_time", paths[0])[1].rstrip().endswith("gradient-through-time.png")
+    assert lines[5] == f"written : {compared[0].path / 'plots' / 'gradient-through-time-compared.png'}"
+    assert call("gradient_through_time", compared[0])[1].rstrip().endswith("gradient-through-time.png")
 
 
 @pytest.mark.parametrize(("first", "last", "words"), [
     (.01, .17, "fades x17 on"), (.001, .17, "fades x170 on"), (1.14, .136, "grows x8.4 on"),
     (1., 1.1, "keeps its size"), (0., 1., "does not reach")])
 def test_the_way_the_gradient_goes_is_said(first, last, words):
-    assert gradients.verdict(first, last, "en").startswith(words)
+    assert gradients.verdict(first, last).startswith(words)
 
 
 @pytest.mark.parametrize(("script", "flags"), [("watch_digit", ("--test-index", 0)), ("gradient_through_time", ())])
 def test_a_perceptron_and_a_missing_run_are_refused(toy_runs, call, script, flags):
-    for path, word in ((toy_runs("mlp", model="mlp"), "has no steps"), ("runs/none", "no run directory")):
+    perceptron = toy_runs("mlp", model="mlp", hidden_sizes=[8])
+    for path, word in ((perceptron, "has no steps"), ("runs/none", "no run directory")):
         code, out, err = call(script, path, *flags)
         assert (code, out) == (2, "") and word in err and err.count("\n") == 1
 

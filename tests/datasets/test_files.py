@@ -14,8 +14,8 @@ from helpers import KEYS, SMALL, idx_bytes, npz_bytes, refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_mnist import data
-from rnn_mnist.config import UserError
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.datasets.files import read_arrays
 
 
 @pytest.mark.parametrize("packing", ["raw", "dots", "gzip", "dots gzip", "npz", "npz stored", "npz by its own name"])
@@ -30,7 +30,7 @@ def test_every_packing_gives_the_same_arrays(tmp_path, packing):
             name = name.replace("-idx", ".idx") if "dots" in packing else name
             content = gzip.compress(idx_bytes(array)) if "gzip" in packing else idx_bytes(array)
             (tmp_path / (name + ".gz" * ("gzip" in packing))).write_bytes(content)
-    for array, expected in zip(data.read_data(str(path)), SMALL.values(), strict=True):
+    for array, expected in zip(read_arrays(str(path)), SMALL.values(), strict=True):
         assert array.dtype == np.uint8 and np.array_equal(array, expected)
 
 
@@ -38,13 +38,13 @@ def test_gzip_is_known_by_its_content_and_may_have_two_members(folder):
     name, array = next(iter(SMALL.items()))
     content = idx_bytes(array)
     (folder / name).write_bytes(gzip.compress(content[:1000]) + gzip.compress(content[1000:]))
-    assert np.array_equal(data.read_data(str(folder))[0], array)
+    assert np.array_equal(read_arrays(str(folder))[0], array)
 
 
 def test_a_folder_of_the_same_name_does_not_hide_the_file(folder):
     os.rename(folder / "train-images-idx3-ubyte", folder / "train-images.idx3-ubyte")
     (folder / "train-images-idx3-ubyte").mkdir()
-    assert len(data.read_data(str(folder))[0]) == 30
+    assert len(read_arrays(str(folder))[0]) == 30
 
 
 # ---- bad files: what is wrong, and a part of the line that says so ----
@@ -82,7 +82,7 @@ BAD_IDX = {
 def test_bad_idx_file_is_refused_in_one_line_naming_it(folder, case):
     name, content, expected = BAD_IDX[case]
     (folder / name).write_bytes(content)
-    message = refusal(data.read_data, str(folder))
+    message = refusal(read_arrays, str(folder))
     assert str(folder / name) in message and expected in message
 
 
@@ -111,7 +111,7 @@ BAD_NPZ = {
 def test_bad_npz_is_refused_in_one_line_naming_it(tmp_path, case):
     content, expected = BAD_NPZ[case]
     (tmp_path / "mnist.npz").write_bytes(content)
-    message = refusal(data.read_data, str(tmp_path))
+    message = refusal(read_arrays, str(tmp_path))
     assert str(tmp_path / "mnist.npz") in message and expected in message and len(message) < 400
 
 
@@ -128,35 +128,35 @@ class Trap:
 def test_pickled_objects_are_never_loaded(tmp_path):
     labels = np.array([Trap(str(tmp_path / "sprung"))] * 20, dtype=object)
     (tmp_path / "mnist.npz").write_bytes(npz_bytes(y_test=labels))
-    assert "type object, expected uint8" in refusal(data.read_data, str(tmp_path))
+    assert "type object, expected uint8" in refusal(read_arrays, str(tmp_path))
     assert not (tmp_path / "sprung").exists()
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    assert f"no {name}" in refusal(data.read_data, str(folder))
+    assert f"no {name}" in refusal(read_arrays, str(folder))
 
 
 def test_missing_file_is_not_made_up_for_by_an_npz(folder):
     (folder / "mnist.npz").write_bytes(npz_bytes())
     (folder / "t10k-labels-idx1-ubyte").unlink()
-    assert "no t10k-labels-idx1-ubyte" in refusal(data.read_data, str(folder))
+    assert "no t10k-labels-idx1-ubyte" in refusal(read_arrays, str(folder))
 
 
 def test_what_is_no_file_is_refused(folder):
     path = folder / "t10k-labels-idx1-ubyte"
     path.unlink()
     path.mkdir()
-    assert f"{path}: not a file" in refusal(data.read_data, str(folder))
+    assert f"{path}: not a file" in refusal(read_arrays, str(folder))
     path.rmdir()
     os.mkfifo(path)  # opening it would wait for ever
-    assert f"{path}: not a file" in refusal(data.read_data, str(folder))
+    assert f"{path}: not a file" in refusal(read_arrays, str(folder))
     path.unlink()
     path.symlink_to(path)
-    assert f"{path}: cannot be read" in refusal(data.read_data, str(folder))
+    assert f"{path}: cannot be read" in refusal(read_arrays, str(folder))
     (folder / "empty").mkdir()
-    assert "and no mnist.npz" in refusal(data.read_data, str(folder / "empty"))
+    assert "and no mnist.npz" in refusal(read_arrays, str(folder / "empty"))
 
 
 def _peak(call, *args):
@@ -173,7 +173,7 @@ def _peak(call, *args):
 def test_counts_that_lie_allocate_nothing(folder, n, packed):
     content = struct.pack(">4I", 0x803, n, 28, 28) + bytes(784)
     (folder / "train-images-idx3-ubyte").write_bytes(gzip.compress(content) if packed else content)
-    message, peak = _peak(data.read_data, str(folder))
+    message, peak = _peak(read_arrays, str(folder))
     assert "says it holds" in message and peak < 2_000_000
 
 
@@ -184,7 +184,7 @@ def test_npz_shapes_that_lie_allocate_nothing(tmp_path, n):
     with zipfile.ZipFile(tmp_path / "mnist.npz", "w") as archive:
         for key in KEYS:
             archive.writestr(key + ".npy", header.getvalue())
-    message, peak = _peak(data.read_data, str(tmp_path))
+    message, peak = _peak(read_arrays, str(tmp_path))
     assert "says it holds" in message and peak < 2_000_000
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_unpacks_endlessly_is_stopped(folder, form):
                 np.save(member, array.astype(np.uint8))
                 archive.writestr(key + ".npy", member.getvalue() + (bomb if key == "x_train" else b""))
     del bomb
-    message, peak = _peak(data.read_data, str(path if form == "npz" else folder))
+    message, peak = _peak(read_arrays, str(path if form == "npz" else folder))
     assert "more bytes" in message and peak < 30_000_000
 
 
@@ -242,7 +242,7 @@ def test_damaged_bytes_give_a_refusal_or_sound_arrays(files):
             with open(os.path.join(folder, name), "wb") as file:
                 file.write(content)
         try:
-            arrays = data.read_data(folder)
+            arrays = read_arrays(folder)
         except UserError as error:
             assert "\n" not in str(error) and folder in str(error)
             return
@@ -263,4 +263,4 @@ def test_any_npy_header_gives_a_refusal(rubbish):
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "mnist.npz"), "wb") as file:
             file.write(stream.getvalue())
-        refusal(data.read_data, folder)
+        refusal(read_arrays, folder)

@@ -11,50 +11,48 @@ import numpy as np
 import pytest
 from helpers import user_environment
 
-from rnn_mnist import session
-from rnn_mnist.analysis.trained import load_run_data, open_trained
-from rnn_mnist.config import Config, UserError, with_settings
-from rnn_mnist.export import saved_model as export
+from rnn_mnist.config import with_settings
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.data import load_data
+from rnn_mnist.export.numpy_network import network_of, rounding_bound
 from rnn_mnist.export.saved_model import export_run
+from rnn_mnist.run import open_run
+from rnn_mnist.tf1 import tf
 from rnn_mnist.train import train
-from rnn_mnist.tutorials.numpy_inference import rounding_bound
-from rnn_mnist.tutorials.presets import preset
-from rnn_mnist.tutorials.weights_file import network_of
+from rnn_mnist.tutorials.presets import PRESETS
 
 pytestmark = pytest.mark.machine
-FORMS = {"rnn": (Config(), {"n_neurons": 10}),
-         "odd": (Config(), {"n_neurons": 9, "n_steps": 14, "n_inputs": 56, "unroll": "static", "activation": "relu",
-                            "bptt_steps": 5, "replicas": 1, "dropout": .2}),
-         "fused": (Config(), {"n_neurons": 10, "unroll": "fused", "activation": "sigmoid", "pixels": "raw"}),
-         "mlp": (preset("mlp-relu"), {"hidden_sizes": (12, 8)}),
-         "raw": (preset("mlp-sigmoid"), {"hidden_sizes": (7,), "n_subset": 0})}
+FORMS = {"rnn": ("rnn-rows", {"n_neurons": 10}),
+         "odd": ("rnn-rows", {"n_neurons": 9, "n_steps": 14, "n_inputs": 56, "unroll": "static", "activation": "relu",
+                               "bptt_steps": 5, "replicas": 1, "dropout": .2}),
+         "fused": ("rnn-rows", {"n_neurons": 10, "unroll": "fused", "activation": "sigmoid", "pixels": "raw"}),
+         "mlp": ("mlp-relu", {"hidden_sizes": (12, 8)}),
+         "raw": ("mlp-sigmoid", {"hidden_sizes": (7,), "n_subset": 0})}
 
 
 @pytest.fixture(scope="session")
 def toy(toy_data_dir, tmp_path_factory):
     """Return {name: (run, results)} of toy runs of all forms, exported and used in another process."""
-    return made_and_used(tmp_path_factory.mktemp("toy_exports"), {
-        name: (base, {**settings, "data_dir": toy_data_dir, "batch_size": 50, "n_valid": 0, "valid_fraction": .1})
-        for name, (base, settings) in FORMS.items()})
+    return made_and_used(tmp_path_factory.mktemp("toy_exports"), toy_data_dir, {
+        name: (preset, {**settings, "batch_size": 50, "n_valid": 0, "valid_fraction": .1})
+        for name, (preset, settings) in FORMS.items()})
 
 
 @pytest.fixture(scope="session")
 def real(mnist_dir, tmp_path_factory):
     """Return {name: (run, results)} of an rnn and a perceptron trained for an epoch on the original MNIST."""
-    return made_and_used(tmp_path_factory.mktemp("exports"), {
-        "rnn": (Config(), {"data_dir": mnist_dir}),
-        "mlp": (preset("mlp-relu"), {"data_dir": mnist_dir, "batch_size": 100, "eval_train": False})})
+    return made_and_used(tmp_path_factory.mktemp("exports"), mnist_dir, {
+        "rnn": ("rnn-rows", {}), "mlp": ("mlp-relu", {"batch_size": 100})})
 
 
-def made_and_used(folder, forms):
+def made_and_used(folder, data_dir, forms):
     """Train and export runs, and return {name: (run, what plain_tensorflow.py got from the export)}."""
     tasks = []
-    for name, (base, settings) in forms.items():
-        config = with_settings(base, **settings, data="mnist", epochs=1, plots=False, runs_dir=str(folder),
-                               run_name=name)
-        run = train(config, base).run
+    for name, (preset, settings) in forms.items():
+        config = with_settings(PRESETS[preset].config, **settings, data="mnist", epochs=1)
+        run = train(config, data_dir=data_dir, plots=False, runs_dir=folder, run_name=name)
         exported = export_run(run).folder
-        images = load_run_data(run, config)[0].test.images
+        images = load_data(*run.settings).test.images
         X = images.astype(np.float32) / np.float32(255 if config.pixels == "unit" else 1)
         np.savez(folder / f"{name}-images.npz", X=X, steps=X.reshape(-1, config.n_steps, config.n_inputs))
         tasks.append([str(exported / "saved_model"), str(exported / "weights.npz"), f"{folder}/{name}-images.npz",
@@ -74,12 +72,13 @@ def python(*arguments, cwd=None):
 
 def logits_of(run):
     """Return the logits of a run's test images as the run's own graph computes them, and how far rounding may go."""
-    with open_trained(run) as trained:
-        images = load_run_data(run, trained.config)[0].test.images
-        X = images[:200].reshape(-1, 784) / np.float32(255 if trained.config.pixels == "unit" else 1)
-        bound = rounding_bound(network_of(trained.config, session.weights(trained.session)), X)
+    run = open_run(run)
+    with run.open_network() as network:
+        images = load_data(*run.settings).test.images
+        X = images[:200].reshape(-1, 784) / np.float32(255 if network.config.pixels == "unit" else 1)
+        bound = rounding_bound(network_of(network.config, network.weights()), X)
         assert bound < 1e-3  # or it would excuse anything
-        return session.predict(trained.session, trained.graph, images), bound
+        return network.predict(images), bound
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -134,9 +133,8 @@ def check_other_implementations(run, results):
 def test_in_the_runs_own_process_the_files_give_its_logits_to_the_bit(toy_data_dir, tmp_path):
     """150 neurons, for which the last rows of a minibatch, those that fill no block, are summed in another order."""
     for unroll in ("dynamic", "fused"):
-        config = with_settings(Config(), unroll=unroll, data_dir=toy_data_dir, batch_size=50, n_valid=100, epochs=1,
-                               plots=False, runs_dir=str(tmp_path), run_name=unroll)
-        exported = export_run(train(config, config).run)
+        exported = export_run(train(unroll=unroll, data_dir=toy_data_dir, batch_size=50, n_valid=100, epochs=1,
+                                    plots=False, runs_dir=tmp_path, run_name=unroll))
         assert exported.difference == 0 < exported.bound < 1e-4
 
 
@@ -164,24 +162,28 @@ def test_an_existing_target_is_refused_and_left_alone(toy, tmp_path, kind):
     else:
         target.symlink_to(tmp_path / "nowhere")
     before = sorted(target.parent.rglob("*"))
-    with pytest.raises(UserError, match="exists: move or delete it, or choose another folder by --out"):
-        export_run(run, target)
+    with pytest.raises(UserError, match="exists: move or delete it, or choose another folder by out"):
+        export_run(open_run(run), target)
     assert sorted(target.parent.rglob("*")) == before
     assert kind != "file" or target.read_text() == "mine"
 
 
 @pytest.mark.parametrize("damage", ["weights.npz", "saved_model"])
 def test_a_file_that_does_not_predict_what_the_run_does_is_never_left_behind(toy, tmp_path, monkeypatch, damage):
-    changed = {"dense/bias": np.float32(range(10)) / 1000}
+    changed = np.float32(range(10)) / 1000
     if damage == "weights.npz":
         savez = np.savez
-        monkeypatch.setattr(export.np, "savez", lambda path, **arrays: savez(path, **{**arrays, **changed}))
+        monkeypatch.setattr(np, "savez", lambda path, **arrays: savez(path, **{**arrays, "dense/bias": changed}))
     else:
-        write = export._write_saved_model
-        monkeypatch.setattr(export, "_write_saved_model",
-                            lambda folder, config, arrays: write(folder, config, {**arrays, **changed}))
+        add = tf.saved_model.Builder.add_meta_graph_and_variables
+
+        def add_others(self, session, *args):
+            """Add the variables with another bias."""
+            next(v for v in tf.trainable_variables() if v.op.name == "dense/bias").load(changed, session)
+            add(self, session, *args)
+        monkeypatch.setattr(tf.saved_model.Builder, "add_meta_graph_and_variables", add_others)
     with pytest.raises(UserError, match=f"{damage} was not written: read back, its logits differ"):
-        export_run(toy["rnn"][0], tmp_path / "new")
+        export_run(open_run(toy["rnn"][0]), tmp_path / "new")
     assert not list(tmp_path.iterdir())
 
 
@@ -192,7 +194,7 @@ def test_a_full_disk_leaves_nothing(toy, tmp_path, room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))  # stands in for a disk with no more room
     try:
         with pytest.raises(OSError):
-            export_run(toy["rnn"][0], tmp_path / "new")
+            export_run(open_run(toy["rnn"][0]), tmp_path / "new")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
@@ -200,7 +202,7 @@ def test_a_full_disk_leaves_nothing(toy, tmp_path, room):
 
 def test_what_a_killed_export_left_is_no_hindrance(toy, tmp_path):
     (tmp_path / ".new.tmp" / "saved_model").mkdir(parents=True)
-    assert export_run(toy["mlp"][0], tmp_path / "new").folder == tmp_path / "new"
+    assert export_run(open_run(toy["mlp"][0]), tmp_path / "new").folder == tmp_path / "new"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["saved_model", "weights.npz"]
 
@@ -208,7 +210,7 @@ def test_what_a_killed_export_left_is_no_hindrance(toy, tmp_path):
 def test_a_run_without_checkpoints_is_refused(toy, tmp_path):
     run = shutil.copytree(toy["rnn"][0], tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "export"))
     with pytest.raises(UserError, match="has no checkpoint"):
-        export_run(run)
+        export_run(open_run(run))
     assert not (run / "export").exists()
 
 

@@ -10,18 +10,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from rnn_mnist import run as runs
-from rnn_mnist.config import Config, with_settings
 from rnn_mnist.export import tensorboard as events
+from rnn_mnist.run import open_run
 from rnn_mnist.tf1 import tf
 from rnn_mnist.train import resume, train
-from rnn_mnist.tutorials.presets import preset
+from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.weights_file import read_network
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -32,17 +32,16 @@ TOY = {"data": "mnist", "epochs": 2, "batch_size": 50, "n_valid": 100, "plots": 
 def toy_runs(tmp_path_factory, toy_data_dir):
     """Return a folder with two finished runs, rnn and mlp; the latter without validation images."""
     folder = tmp_path_factory.mktemp("toy_runs")
-    settings = {**TOY, "data_dir": toy_data_dir, "runs_dir": str(folder)}
-    train(with_settings(Config(), **settings, n_neurons=10, run_name="rnn"), Config())
-    mlp = preset("mlp-relu")
-    train(with_settings(mlp, **settings | {"n_valid": 0}, hidden_sizes=(12, 8), run_name="mlp"), mlp)
+    settings = {**TOY, "data_dir": toy_data_dir, "runs_dir": folder}
+    train(**settings, n_neurons=10, run_name="rnn")
+    train(*PRESETS["mlp-relu"], **settings | {"n_valid": 0}, hidden_sizes=(12, 8), run_name="mlp")
     return folder
 
 
 @pytest.fixture
 def rnn(toy_runs, tmp_path):
     """Return a copy of the rnn run that a test may damage."""
-    return runs.Path(shutil.copytree(toy_runs / "rnn", tmp_path / "rnn"))
+    return Path(shutil.copytree(toy_runs / "rnn", tmp_path / "rnn"))
 
 
 def event_file(run):
@@ -74,7 +73,7 @@ def expected(run, with_result=True):
 
 def begin_anew(run):
     """Begin a run's events as a resume does."""
-    events.begin(run, runs.read_config(run), tf.Graph())
+    events.begin(run, open_run(run).config, tf.Graph(), open_run(run).metrics)
 
 
 @pytest.mark.parametrize("name", ["rnn", "mlp"])
@@ -89,7 +88,7 @@ def test_every_value_is_that_of_metrics_csv(toy_runs, name):
 
 def test_tensorboards_own_reader_finds_scalars_histograms_and_graph(toy_runs):
     reader = EventAccumulator(str(toy_runs / "mlp" / "events"), {"histograms": 0}).Reload()
-    metrics = runs.read_metrics(toy_runs / "mlp")
+    metrics = open_run(toy_runs / "mlp").metrics
     assert [(item.step, item.value) for item in reader.Scalars("loss_running")] == [
         (row["epoch"], np.float32(row["loss_running"])) for row in metrics]
     layers = read_network(toy_runs / "mlp").layers
@@ -117,17 +116,16 @@ def test_the_settings_are_in_hparams_form(toy_runs):
 
 
 def test_histograms_are_written_on_request_only_and_change_no_weights(toy_runs, tmp_path):
-    config = runs.read_config(toy_runs / "rnn")
-    plain = train(with_settings(config, histograms=False, runs_dir=str(tmp_path), run_name="plain"), config)
-    assert plain.values["weights"] == json.loads((toy_runs / "rnn" / "result.json").read_text())["weights"]
-    values = [value for event in read_events(plain.run) for value in event.summary.value]
+    plain = train(*open_run(toy_runs / "rnn").settings, histograms=False, runs_dir=tmp_path, run_name="plain")
+    assert plain.result["weights"] == json.loads((toy_runs / "rnn" / "result.json").read_text())["weights"]
+    values = [value for event in read_events(plain.path) for value in event.summary.value]
     assert not any(value.HasField("histo") for value in values)
-    assert scalars(plain.run) == expected(plain.run)
+    assert scalars(plain.path) == expected(plain.path)
 
 
 def test_an_extended_run_has_every_epoch_once(rnn):
     before = {event.step: event for event in read_events(rnn)}
-    resume(rnn, {"epochs": 4})
+    resume(open_run(rnn), {"epochs": 4})
     assert scalars(rnn) == expected(rnn)
     assert [step for tag, step, _ in scalars(rnn) if tag == "acc_valid"] == [0, 1, 2, 3]
     after = {event.step: event for event in read_events(rnn)}
@@ -173,7 +171,7 @@ def test_events_of_another_run_and_junk_are_replaced(rnn, toy_runs):
 
 
 def test_a_folder_deleted_while_training_does_not_stop_it(rnn):
-    row = runs.read_metrics(rnn)[0]
+    row = open_run(rnn).metrics[0]
     shutil.rmtree(rnn / "events")
     events.add_epoch(rnn, row, {})
     assert scalars(rnn) == expected(rnn, with_result=False)[:len(row) - 1]

@@ -1,6 +1,7 @@
 """Damaged and random files in a run directory: a run goes on to the same bits or says which file is bad."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -12,30 +13,39 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from helpers import outcome, snapshot
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rnn_mnist import checkpoint as checkpoints
-from rnn_mnist import run as runs
+from rnn_mnist import checkpoint, files, session
 from rnn_mnist.analysis.rerun import verdict
-from rnn_mnist.analysis.trained import scored_state
-from rnn_mnist.config import UserError
-from rnn_mnist.console import command as cli
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.run import open_run
 from rnn_mnist.train import resume
+from rnn_mnist.tutorials.command import train_command
 
 SCRIPTS_FOLDER = Path(__file__).resolve().parents[2] / "scripts"
 SEED = int(os.environ.get("RNN_MNIST_DAMAGE_SEED", 1))
 FLAGS = ["--hidden-sizes", "6", "--batch-size", "125", "--n-valid", "100", "--replicas", "1", "--no-plots", "--offline",
          "--no-eval-train", "--checkpoint-steps", "3"]
 HYPOTHESIS = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-EACH = 7  # damages of every file; with patience and without
+EACH = 5  # damages of every file; with patience and without
 
 
-def command(*argv):
-    """Run a training command in this process and return its Result."""
+@pytest.fixture(scope="module", autouse=True)
+def _spared_time():
+    """Build each network's graph once and flush no file: a file damaged after it was written depends on neither."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train_mlp.py", *map(str, argv)])
-        return cli.train_command("", "mlp-relu")
+        patch.setattr(session, "build_graph", functools.cache(session.build_graph))
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
+def command(*argv, experiment="mlp-relu"):
+    """Run a training command in this process and return the folder of its run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", *map(str, argv)])
+        return train_command("", experiment).path
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +55,10 @@ def made(tmp_path_factory, toy_data_dir):
     found = {}
     for patience in (0, 9):
         flags = [*FLAGS, "--data-dir", toy_data_dir, "--runs-dir", folder, "--patience", patience]
-        whole = command(*flags, "--epochs", 3, "--run-name", f"whole{patience}").run
-        assert runs.read_result(whole)["best_epoch"] == 0
-        found[patience] = command(*flags, "--epochs", 2, "--run-name", f"r{patience}").run, outcome(whole)
+        whole = command(*flags, "--epochs", 3, "--run-name", f"whole{patience}")
+        assert open_run(whole).result["best_epoch"] == 0
+        found[patience] = command(*flags, "--epochs", 2, "--run-name", f"r{patience}"), outcome(whole)
     return found
-
-
-def outcome(run):
-    """Return what must be the same however a run came about."""
-    rows = [{name: value for name, value in row.items() if name not in runs.TIMES} for row in runs.read_metrics(run)]
-    return rows, {name: value for name, value in runs.read_result(run).items() if name != "seconds"}
-
-
-def snapshot(folder):
-    """Return {path: content} of all files of a folder but its lock."""
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
-            if path.is_file() and path.name != ".lock"}
 
 
 def damages(path, rnd):
@@ -101,7 +99,7 @@ def test_every_file_damaged(made, tmp_path, patience, capsys):
                 assert outcome(run) == expected, (file, what)
     capsys.readouterr()
     print(f"{count.total()} damages: {dict(count)}")
-    assert count.total() > 100 and min(count.values()) > 10
+    assert count.total() > 70 and min(count.values()) > 8
 
 
 ANYTHING = st.recursive(
@@ -120,10 +118,7 @@ def sound(tmp_path_factory, toy_data_dir):
     """Return the directory of a finished run of a recurrent network."""
     folder = tmp_path_factory.mktemp("sound")
     flags = ["--n-neurons", 4, "--batch-size", 250, "--n-valid", 100, "--epochs", 2, "--no-plots", "--offline"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train_rnn.py", *map(str, flags), "--data-dir", toy_data_dir,
-                                    "--runs-dir", str(folder), "--run-name", "r"])
-        return cli.train_command("", "rnn-rows").run
+    return command(*flags, "--data-dir", toy_data_dir, "--runs-dir", folder, "--run-name", "r", experiment="rnn-rows")
 
 
 @st.composite
@@ -138,9 +133,10 @@ def contents(draw, whole):
         values = json.loads(whole)
         for key in draw(st.lists(st.sampled_from(sorted(values)) | st.text(max_size=5), min_size=1, max_size=3)):
             values[key] = draw(ANYTHING)
-        if draw(st.booleans()) and "digest" in values:  # a digest that fits: the values alone must be refused
-            del values["digest"]
-            values["digest"] = runs.digest_of(values)
+        for name in ("digest_of_all", "digest"):  # of a state, of a result
+            if name in values and draw(st.booleans()):  # one that fits: the values alone must be refused
+                del values[name]
+                values[name] = files.digest(values)
         return json.dumps(values).encode()
     rows = [line.split(",") for line in whole.decode().splitlines()]
     row = draw(st.sampled_from(rows))
@@ -159,18 +155,22 @@ def spoil(sound, data):
 
 
 @pytest.mark.slow
-@settings(HYPOTHESIS, max_examples=500)
+@settings(HYPOTHESIS, max_examples=250)
 @given(data=st.data())
 def test_random_files_are_read_or_refused_in_one_line(made, data):
     sound = made[0][0]
-    run = spoil(sound, data)
-    for read in (runs.read_config, runs.read_metrics, runs.read_result, checkpoints.find_state, scored_state,
-                 lambda run: verdict(run, sound), lambda run: verdict(sound, run), lambda run: resume(run, {})):
+    path = spoil(sound, data)
+    run = open_run(path)
+    for name, read in {
+            "config.json": lambda: run.settings, "metrics.csv": lambda: run.metrics, "result.json": lambda: run.result,
+            "environment.json": lambda: run.environment, "checkpoints": lambda: checkpoint.find_state(path),
+            "": run.scored_state, "first": lambda: verdict(path, sound), "second": lambda: verdict(sound, path),
+            "resumed": lambda: resume(run, {})}.items():
         try:
-            read(run)
+            read()
         except UserError as error:
-            assert str(run) in str(error)
-            assert read is not runs.read_config or "config.json" in str(error)
+            assert str(path) in str(error) and (name not in FILES or name in str(error))
+            assert "\n" not in str(error)
 
 
 @settings(HYPOTHESIS, max_examples=40)

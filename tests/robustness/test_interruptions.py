@@ -10,25 +10,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import fork_server
 import pytest
-from fork_server import ROOT, ForkServer
+from helpers import outcome, snapshot
 
-from rnn_mnist import checkpoint as checkpoints
-from rnn_mnist import run as runs
+from rnn_mnist import checkpoint
+from rnn_mnist.run import open_run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FLAGS = ["--epochs", 5, "--batch-size", 50, "--n-valid", 100, "--dropout", 0.2, "--no-plots", "--offline"]
 MODELS = {"rnn": ["train_rnn.py", "--n-neurons", 8, *FLAGS], "mlp": ["train_mlp.py", "--hidden-sizes", 8, *FLAGS]}
 SEED = int(os.environ.get("RNN_MNIST_KILL_SEED") or 1)
 N_KILLS = 20
-
-
-@pytest.fixture(scope="module")
-def server():
-    """Return a running ForkServer."""
-    server = ForkServer()
-    yield server
-    server.close()
 
 
 @pytest.fixture
@@ -44,44 +37,30 @@ def wholes():
 
 
 @pytest.fixture
-def whole(server, model, wholes, tmp_path_factory, toy_data_dir):
+def whole(model, wholes, tmp_path_factory, toy_data_dir):
     """Return the path of a run of 5 epochs that nothing disturbed."""
     if model not in wholes:
         folder = tmp_path_factory.mktemp("whole")
-        code, _, err = server.run(folder, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r")
+        code, _, err = fork_server.run(folder, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r")
         assert (code, err) == (0, "")
         wholes[model] = folder / "runs" / "r"
     return wholes[model]
 
 
 @pytest.fixture
-def train(server, model, tmp_path, toy_data_dir):
+def train(model, tmp_path, toy_data_dir):
     """Return a function that starts a training of runs/r by flags and returns the running Child."""
     def call(*flags, **how):
-        return server.start(tmp_path, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r", *flags, **how)
+        return fork_server.start(tmp_path, *MODELS[model], "--data-dir", toy_data_dir, "--run-name", "r", *flags, **how)
     return call
 
 
 @pytest.fixture
-def resume(server, model, tmp_path):
+def resume(model, tmp_path):
     """Return a function that starts to resume runs/r, or another run, by flags and returns the running Child."""
     def call(*flags, run="runs/r", **how):
-        return server.start(tmp_path, MODELS[model][0], "--resume", run, *flags, **how)
+        return fork_server.start(tmp_path, MODELS[model][0], "--resume", run, *flags, **how)
     return call
-
-
-def outcome(run):
-    """Return what must be the same however a run came about: metrics without times, the result without times."""
-    rows = [{name: value for name, value in row.items() if name not in runs.TIMES} for row in runs.read_metrics(run)]
-    result = {name: value for name, value in runs.read_result(run).items() if name != "seconds"}
-    log = [line.split(" seconds :")[0].split(" run :")[0] for line in (run / "log.txt").read_text().splitlines()[:-1]]
-    return rows, result, log
-
-
-def snapshot(folder):
-    """Return {path: content} of all files of a folder but its lock."""
-    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
-            if path.is_file() and path.name != ".lock"}
 
 
 def one_line(err):
@@ -131,10 +110,10 @@ def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
             continue
         kills += 1
         if (run / "checkpoints/last.json").exists():
-            state = checkpoints.find_state(run)
-            mid_epoch += state.totals[0] > 0
-            named = {name for name, _ in state.files + state.best_files}
-            mid_write += any((path.name not in named and path.suffix != ".json") or path.name.startswith(".")
+            state = checkpoint.find_state(run)
+            mid_epoch += state.n_steps > 0
+            named = {f"step-{step:08d}" for step in (state.step, state.best_step)}
+            mid_write += any((path.stem not in named and path.suffix != ".json") or path.name.startswith(".")
                              for path in (run / "checkpoints").iterdir())
     print(f"{kills} kills ({mid_epoch} within an epoch, {mid_write} with files half written or not yet removed), "
           f"{finished} runs finished: all the same")
@@ -142,31 +121,32 @@ def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("phase", ["train.load_data", "train.build_graph", "runs.create_run", "runs.say",
-                                   "checkpoints.save_start", "session.run_epoch", "session.evaluate",
-                                   "checkpoints.save_checkpoint", "session.save", "runs.write_result"])
-def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(train, resume, whole, tmp_path, phase, number):
-    code, _, err = train(signal_at=[f"rnn_mnist.{phase}", 1, [number]]).wait()
+@pytest.mark.parametrize(("place", "run_is_made"), [
+    ("<train-images", False), ("rnn_mnist.graph", False), ("os.mkdir", False), (">/log.txt", True),
+    (">.last.json.tmp", True), ("rnn_mnist.step", True), ("rnn_mnist.evaluate", True), ("rnn_mnist.checkpoint", True),
+    (">.data-00000", True), ("rnn_mnist.result", True)])
+def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(train, resume, whole, tmp_path, place, run_is_made, number):
+    """Until the run is made there is none to go on with, and the command leaves at once."""
+    code, _, err = train(signal_at=[place, 1, [number]]).wait()
     assert code == 128 + number
     assert "interrupted" in one_line(err)
     run = tmp_path / "runs/r"
-    if not run.exists():
-        assert phase in ("train.load_data", "train.build_graph", "runs.create_run")
-        return
-    assert resume().wait()[0] == 0
-    assert outcome(run) == outcome(whole)
+    assert run.exists() == run_is_made
+    if run_is_made:
+        assert resume().wait()[0] == 0
+        assert outcome(run) == outcome(whole)
 
 
 def test_a_second_signal_leaves_at_once(train, resume, whole, tmp_path):
     numbers = [signal.SIGINT, signal.SIGINT]
-    code, out, _ = train(signal_at=["rnn_mnist.session.evaluate", 2, numbers]).wait()
+    code, out, _ = train(signal_at=["rnn_mnist.evaluate", 2, numbers]).wait()
     assert code == 130 and out.count("epoch :") == 1
     assert resume().wait()[0] == 0
     assert outcome(tmp_path / "runs/r") == outcome(whole)
 
 
 def test_a_signal_while_python_starts(tmp_path, toy_data_dir):
-    child = subprocess.Popen([sys.executable, ROOT / "scripts/train_rnn.py", "--data-dir", toy_data_dir],
+    child = subprocess.Popen([sys.executable, fork_server.ROOT / "scripts/train_rnn.py", "--data-dir", toy_data_dir],
                              cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     time.sleep(0.5)  # within the import of TensorFlow, on most machines
     child.send_signal(signal.SIGTERM)
@@ -186,20 +166,21 @@ def test_a_run_that_never_began_says_so(train, resume, tmp_path):
 def test_two_trainings_into_one_run(train, resume, tmp_path):
     first = train("--epochs", 50, "--checkpoint-steps", 1, pause=0.05)
     while not (tmp_path / "runs/r/checkpoints/last.json").exists():
+        assert first.process.is_alive()
         time.sleep(0.01)
     assert "another process is training into it" in one_line(resume().wait()[2])
     assert "exists" in one_line(train().wait()[2])
     first.kill()
     assert first.wait()[0] == -signal.SIGKILL
-    second = resume(signal_at=["rnn_mnist.session.run_epoch", 1, [signal.SIGTERM]])  # the lock died with its owner
+    second = resume(signal_at=["rnn_mnist.step", 1, [signal.SIGTERM]])  # the lock died with its owner
     assert second.wait()[0] == 143
 
 
-def test_two_new_runs_of_one_name(server, tmp_path, toy_data_dir):
+def test_two_new_runs_of_one_name(tmp_path, toy_data_dir):
     children = []
     for name in "ab":
         (tmp_path / name).mkdir()
-        children.append(server.start(tmp_path / name, *MODELS["mlp"], "--epochs", 1, "--data-dir", toy_data_dir,
+        children.append(fork_server.start(tmp_path / name, *MODELS["mlp"], "--epochs", 1, "--data-dir", toy_data_dir,
                                      "--runs-dir", tmp_path / "runs", "--run-name", "r"))
     ends = sorted(child.wait() for child in children)
     assert [code for code, _, _ in ends] == [0, 2]
@@ -218,13 +199,13 @@ def test_moved_and_copied(train, resume, whole, tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to become another user")
-def test_read_only(server, whole):
+def test_read_only(whole):
     with tempfile.TemporaryDirectory() as folder:  # tmp_path is closed to other users
         folder = Path(folder)
         folder.chmod(0o777)
         shutil.copytree(whole, folder / "r")
         before = snapshot(folder / "r")
-        code, _, err = server.run(folder, "train_rnn.py", "--resume", "r", "--epochs", 6, user=65534)
+        code, _, err = fork_server.run(folder, "train_rnn.py", "--resume", "r", "--epochs", 6, user=65534)
         assert code == 2 and "r: cannot be written to" in one_line(err)
         assert snapshot(folder / "r") == before
 
@@ -238,8 +219,8 @@ def test_divergence_stops_the_run(train, tmp_path, epochs):
     assert f"diverged: epoch {epochs:03d}, step " in one_line(err)
     run = tmp_path / "runs/r"
     assert f"stopped : epoch {epochs:03d}, step " in (run / "log.txt").read_text() == out
-    assert checkpoints.find_state(run).epoch == epochs == len(runs.read_metrics(run))
-    assert runs.read_result(run) is None
+    assert checkpoint.find_state(run).epoch == epochs == len(open_run(run).metrics)
+    assert open_run(run).result is None
 
 
 def test_patience_survives_a_resume(train, resume, tmp_path):
@@ -251,14 +232,14 @@ def test_patience_survives_a_resume(train, resume, tmp_path):
     best = max(range(len(rows)), key=lambda i: (rows[i]["acc_valid"], -i))
     assert result["best_epoch"] == best == len(rows) - 3 and len(rows) < 40 and result["scored"] == "best"
     assert result["acc_valid"] == rows[best]["acc_valid"]
-    kill = ["rnn_mnist.checkpoint.save_checkpoint", best + 2, [signal.SIGKILL]]  # one bad epoch has been counted
+    kill = ["rnn_mnist.checkpoint", best + 2, [signal.SIGKILL]]  # one bad epoch has been counted
     assert train(*flags, signal_at=kill).wait()[0] == -signal.SIGKILL
     assert resume().wait()[0] == 0
     assert outcome(run) == outcome(straight)
     assert "--patience 2 ended it" in one_line(resume("--epochs", 50).wait()[2])
     shutil.rmtree(run)
     assert train("--learning-rate", 0.02, "--epochs", best + 1).wait()[0] == 0
-    assert runs.read_result(run)["weights"] == result["weights"]
+    assert open_run(run).result["weights"] == result["weights"]
 
 
 @pytest.mark.parametrize("flags", [["--hidden-sizes", 9], ["--seed", 1], ["--learning-rate", 0.1], ["--dropout", 0],
@@ -282,32 +263,32 @@ def test_a_finished_run_has_nothing_to_go_on_with_and_that_is_no_error(resume, w
     assert snapshot(whole) == before
 
 
-def test_a_finished_run_needs_no_data(server, whole, tmp_path, toy_data_dir):
+def test_a_finished_run_needs_no_data(tmp_path, toy_data_dir):
     shutil.copytree(toy_data_dir, tmp_path / "data")
     flags = [*MODELS["mlp"], "--epochs", 1, "--data-dir", tmp_path / "data", "--run-name", "r"]
-    assert server.run(tmp_path, *flags)[0] == 0
+    assert fork_server.run(tmp_path, *flags)[0] == 0
     shutil.rmtree(tmp_path / "data")
-    assert server.run(tmp_path, "train_mlp.py", "--resume", "runs/r")[0] == 0
-    assert "its data_dir" in one_line(server.run(tmp_path, "train_mlp.py", "--resume", "runs/r", "--epochs", 2)[2])
+    assert fork_server.run(tmp_path, "train_mlp.py", "--resume", "runs/r")[0] == 0
+    assert "its data_dir" in one_line(fork_server.run(tmp_path, "train_mlp.py", "--resume", "runs/r", "--epochs", 2)[2])
 
 
 @pytest.mark.slow
 def test_result_json_comes_last(train, resume, whole, tmp_path):
     """A kill at any moment before it leaves an unfinished run; after it nothing is missing."""
     run = tmp_path / "runs/r"
-    for phase in ("rnn_mnist.train._draw_curves", "rnn_mnist.run.write_result"):
-        assert train("--plots", signal_at=[phase, 1, [signal.SIGKILL]]).wait()[0] == -signal.SIGKILL
-        assert runs.read_result(run) is None
+    for event in ("rnn_mnist.plots", "rnn_mnist.result"):
+        assert train("--plots", signal_at=[event, 1, [signal.SIGKILL]]).wait()[0] == -signal.SIGKILL
+        assert open_run(run).result is None
         assert resume("--plots").wait()[0] == 0
         assert outcome(run) == outcome(whole) and (run / "plots/curves.png").exists()
         shutil.rmtree(run)
 
 
 def test_fewer_epochs_than_begun_are_refused(train, resume, whole, tmp_path):
-    in_the_second = ["rnn_mnist.checkpoint.save_checkpoint", 4, [signal.SIGTERM]]
+    in_the_second = ["rnn_mnist.checkpoint", 4, [signal.SIGTERM]]
     assert train("--checkpoint-steps", 4, signal_at=in_the_second).wait()[0] == 143
-    state = checkpoints.find_state(tmp_path / "runs/r")
-    assert (state.epoch, state.totals[0]) == (1, 4)
+    state = checkpoint.find_state(tmp_path / "runs/r")
+    assert (state.epoch, state.n_steps) == (1, 4)
     assert "--epochs 1: runs/r has gone further" in one_line(resume("--epochs", 1).wait()[2])
     assert resume().wait()[0] == 0
     assert outcome(tmp_path / "runs/r") == outcome(whole)
@@ -322,7 +303,7 @@ def test_what_does_not_is_accepted(train, resume, whole, tmp_path):
 
 def test_other_data_is_refused(resume, whole, tmp_path):
     other = tmp_path / "other"
-    shutil.copytree(runs.read_config(whole).data_dir, other)
+    shutil.copytree(open_run(whole).settings[1].data_dir, other)
     labels = bytearray((other / "train-labels-idx1-ubyte").read_bytes())
     labels[-1] = (labels[-1] + 1) % 10
     (other / "train-labels-idx1-ubyte").write_bytes(labels)
@@ -330,15 +311,16 @@ def test_other_data_is_refused(resume, whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "n"), [("/log.txt", 3), ("/metrics.csv", 2), (".last.json.tmp", 3), ("checkpoint", 2),
-                                         (".previous.json.tmp", 2), (".result.json.tmp", 1), ("tfevents", 3)])
-def test_disk_full(train, resume, whole, tmp_path, what, n):
+@pytest.mark.parametrize(("place", "n"), [(">/log.txt", 3), (">/metrics.csv", 2), (">.last.json.tmp", 3),
+                                          ("rnn_mnist.checkpoint", 2), (">.previous.json.tmp", 2),
+                                          (">.result.json.tmp", 1), (">tfevents", 3)])
+def test_disk_full(train, resume, whole, tmp_path, place, n):
     """In the second epoch, or at the end, the system lets a file grow by 10 bytes only (RLIMIT_FSIZE)."""
-    code, _, err = train(full=[what, n]).wait()
+    code, _, err = train(full=[place, n]).wait()
     assert code == 2 and "File too large" in one_line(err) and "--resume runs/r" in err
     run = tmp_path / "runs/r"
-    state = checkpoints.find_state(run)
-    assert state.epoch == (5 if "result" in what else 1)
+    state = checkpoint.find_state(run)
+    assert state.epoch == (5 if "result" in place else 1)
     assert (run / "metrics.csv").read_text().endswith("\n") and (run / "log.txt").read_text().endswith("\n")
     assert resume().wait()[0] == 0
     assert outcome(run) == outcome(whole)
@@ -357,9 +339,9 @@ def test_a_small_disk(train, resume, tmp_path):
         (disk / "filler").write_bytes(bytes(free - 200_000))
         code, _, err = resume("--epochs", 1000).wait()
         assert code == 2 and "No space left" in one_line(err)
-        done = checkpoints.find_state(disk / "r").epoch
+        done = checkpoint.find_state(disk / "r").epoch
         (disk / "filler").unlink()
         assert resume("--epochs", done + 1).wait()[0] == 0
-        assert len(runs.read_metrics(disk / "r")) == done + 1 > 2
+        assert len(open_run(disk / "r").metrics) == done + 1 > 2
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -1,188 +1,139 @@
 """Run the scripts as processes that can be killed, without paying TensorFlow's import each time.
 
-python tests/support/fork_server.py
-
-One process imports TensorFlow, but never uses it: it has a single thread (checked) and no session, so a fork of it is
-as good as a new process. It reads requests from stdin and answers on stdout, one JSON object per line each. A child
-runs a script by its real entry point, with its own stdout and stderr.
+multiprocessing's fork server imports TensorFlow, but never uses it: it has a single thread (checked) and no session, so
+a fork of it is as good as a new process. A child runs a script by its real entry point, with its own stdout and stderr;
+what is to go wrong in it is arranged by audit hooks, at Python's own events and at those that rnn_mnist raises.
 """
 
-import json
+import itertools
+import multiprocessing
 import os
 import runpy
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-
-class ForkServer:
-    """Start scripts as forks of a process that has TensorFlow imported."""
-
-    def __init__(self):
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        text=True, env={**os.environ, **ONE_THREAD, "PYTHONPATH": path})
-        assert self._answer() == "ready"
-
-    def start(self, folder, *argv, **how):
-        """Start argv (script, flags) in a folder and return its Child; how: see _prepare."""
-        out, err = folder / "stdout.txt", folder / "stderr.txt"
-        request = {"argv": list(map(str, argv)), "cwd": str(folder), "out": str(out), "err": str(err), **how}
-        return Child(self, self._ask(request), out, err)
-
-    def run(self, folder, *argv, **how):
-        """Start argv and wait for its end; return (exit code, stdout, stderr)."""
-        return self.start(folder, *argv, **how).wait()
-
-    def close(self):
-        """End the server."""
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def _ask(self, request):
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self):
-        return json.loads(self.process.stdout.readline())
+PRELOADED = ["rnn_mnist.train", "rnn_mnist.export.tensorboard", "rnn_mnist.plots.curves", "fork_server"]
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(PRELOADED)
 
 
 class Child:
     """A running script."""
 
-    def __init__(self, server, pid, out, err):
-        self.server, self.pid, self.out, self.err = server, pid, out, err
+    def __init__(self, process, folder):
+        self.process, self.folder = process, folder
 
-    def kill(self, number=signal.SIGKILL):
-        """Send a signal; nothing happens if the child has ended (the server keeps it unreaped until wait)."""
-        os.kill(self.pid, number)
+    def kill(self):
+        """Send SIGKILL; nothing happens if the child has ended."""
+        self.process.kill()
 
     def wait(self):
         """Return (exit code, negative if a signal killed it; stdout; stderr)."""
-        code = self.server._ask({"wait": self.pid})
-        return code, self.out.read_text(), self.err.read_text()
+        self.process.join()
+        return self.process.exitcode, *((self.folder / name).read_text() for name in ("stdout.txt", "stderr.txt"))
 
 
-def _serve():
-    import rnn_mnist.train  # noqa: F401 - brings TensorFlow and all that training needs
-    _say("ready")
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "wait" in request:
-            _say(os.waitstatus_to_exitcode(os.waitpid(request["wait"], 0)[1]))
-            continue
-        assert not os.path.isdir("/proc/self/task") or len(os.listdir("/proc/self/task")) == 1
-        pid = os.fork()
-        if pid == 0:
-            _child(request)
-        _say(pid)
+def start(folder, *argv, **faults):
+    """Start argv (script, flags) in a folder and return its Child; faults: see _arrange."""
+    process = CONTEXT.Process(target=_become, args=(folder, list(map(str, argv)), faults), daemon=True)
+    environment = {**ONE_THREAD, "PYTHONPATH": os.pathsep.join(sys.path)}  # the server's, from the first start on
+    main = mock.patch.object(sys.modules["__main__"], "__file__", None, create=True)  # not to be run again in the child
+    with mock.patch.dict(os.environ, environment), main:
+        process.start()
+    return Child(process, folder)
 
 
-def _say(answer):
-    print(json.dumps(answer), flush=True)
+def run(folder, *argv, **faults):
+    """Start argv and wait for its end; return (exit code, stdout, stderr)."""
+    return start(folder, *argv, **faults).wait()
 
 
-def _child(request):
+def _become(folder, argv, faults):
     """Become the script that was asked for."""
-    for number, path in ((1, request["out"]), (2, request["err"])):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.chdir(request["cwd"])
+    assert set(PRELOADED) <= set(sys.modules)
+    assert not os.path.isdir("/proc/self/task") or len(os.listdir(f"/proc/{os.getppid()}/task")) == 1
+    for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
+        os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    os.chdir(folder)
+    os.fsync = lambda _: None  # spares time; only a loss of power, which no test can bring about, would tell
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = 1
-    try:
-        _prepare(request)
-        sys.argv = request["argv"]
-        runpy.run_path(str(ROOT / "scripts" / sys.argv[0]), run_name="__main__")
-        code = 0
-    except SystemExit as end:
-        code = end.code or 0
-    except BaseException:
-        import traceback
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    _arrange(**faults)
+    sys.argv = argv
+    runpy.run_path(str(ROOT / "scripts" / argv[0]), run_name="__main__")
 
 
-def _prepare(request):
-    """Arrange what is to happen to the child.
+def _arrange(die_at=None, signal_at=None, full=None, poison=None, pause=None, product=False, user=None):
+    """Arrange what is to happen to this process.
 
-    die_at: SIGKILL at the n-th time that it opens, renames, removes or cuts a file. signal_at: [dotted name, n, signal
-    numbers]: get these signals when that function is called for the n-th time. full: [end of a path, n]: when such a
-    file is opened for writing for the n-th time ("checkpoint": written by TensorFlow), it can't grow by more than 10
-    bytes. poison: a weight becomes NaN before the n-th evaluation. pause: seconds added to every step. user: become
-    that user.
+    die_at: SIGKILL at the n-th time that it opens, renames, removes or cuts a file. signal_at: (place, n, signal
+    numbers): get these signals when it is at a place for the n-th time. full: (place, n): from then on no file grows,
+    that one by 10 bytes at most; messages still get out. poison: a weight becomes NaN before the n-th evaluation.
+    pause: seconds added to every step. product: multiply matrices by TensorFlow first. user: become that user.
     """
-    if "die_at" in request:
-        left = iter(range(request["die_at"]))
+    if die_at is not None:
+        left = itertools.count(die_at, -1)
+        sys.addaudithook(lambda event, _: event in ("open", "os.rename", "os.remove", "os.truncate")
+                         and next(left) == 0 and os.kill(os.getpid(), signal.SIGKILL))
+    if signal_at:
+        place, n, numbers = signal_at
+        _at(place, n, lambda *_: [os.kill(os.getpid(), number) for number in numbers])
+    if full:
+        _at(*full, _fill_up)
+        _at("rnn_mnist.complaint", 1, lambda *_: _limit(None))
+    if poison:
+        _at("rnn_mnist.evaluate", poison, _poison)
+    if pause:
+        _at("rnn_mnist.step", None, lambda *_: time.sleep(pause))
+    if product:
+        _multiply()
+    if user:
+        os.setgid(user)
+        os.setuid(user)
 
-        def watch(event, _):
-            if event in ("open", "os.rename", "os.remove", "os.truncate") and next(left, None) is None:
-                os.kill(os.getpid(), signal.SIGKILL)
-        sys.addaudithook(watch)
-    if "signal_at" in request:
-        name, n, numbers = request["signal_at"]
-        _wrap(name, n, lambda *_: [os.kill(os.getpid(), number) for number in numbers])
-    if "full" in request:
-        _fill_up(*request["full"])
-    if "poison" in request:
-        _wrap("rnn_mnist.session.evaluate", request["poison"], _poison)
-    if "pause" in request:
-        _wrap("rnn_mnist.session.run_epoch", None, lambda *_: time.sleep(request["pause"]))
-    if "user" in request:
-        os.setgid(request["user"])
-        os.setuid(request["user"])
 
+def _at(place, n, action):
+    """Have action called with the arguments of the n-th audit event (None: every one) at a place.
 
-def _wrap(name, n, action):
-    """Have action called before the n-th call (None: every call) of a function, given as package.module.function."""
-    module, _, name = name.rpartition(".")
-    function, calls = getattr(sys.modules[module], name), []
+    A place is the name of an event, or a part of the path of a file that is opened: "<part" to read, ">part" to write.
+    """
+    count = itertools.count(1)
 
-    def wrapped(*args, **kwargs):
-        calls.append(None)
-        if n is None or len(calls) == n:
+    def hook(event, args):
+        """See to one event."""
+        if event == "open":
+            event = (">" if set(args[1] or "") & set("wa+") else "<") + str(args[0])
+        here = event == place or (place[0] in "<>" and event[0] == place[0] and place[1:] in event)
+        if here and n in (None, next(count)):
             action(*args)
-        return function(*args, **kwargs)
-    setattr(sys.modules[module], name, wrapped)
+    sys.addaudithook(hook)
 
 
-def _fill_up(end, n):
-    """Let the n-th file written whose path has this end not grow by more than 10 bytes; messages still get out."""
+def _fill_up(path, *_):
+    """Let no file grow beyond the size of this one, if it is a file, and 10 bytes."""
+    _limit((os.path.getsize(path) if os.path.exists(str(path)) else 0) + 10)
+
+
+def _limit(size):
+    """Limit the size of every file written; None: no more."""
     import resource
-
-    import rnn_mnist.console.command  # noqa: F401 - to be there for _wrap
-    hard, left = resource.getrlimit(resource.RLIMIT_FSIZE)[1], iter(range(n - 1))
-
-    def limit(path):
-        if next(left, None) is None:
-            size = os.path.getsize(path) if os.path.exists(path) else 0
-            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
-
-    def watch(event, args):
-        if event == "open" and args[1] and set(args[1]) & set("wa+") and end in os.fspath(args[0]):
-            limit(args[0])
-    if end == "checkpoint":
-        _wrap("rnn_mnist.session.save", None, lambda *_: limit(""))
-    else:
-        sys.addaudithook(watch)
-    _wrap("rnn_mnist.console.command._complain", None,
-          lambda *_: resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard)))
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
 
 
-def _poison(session, *_):
+def _poison(network):
+    """Make a weight NaN."""
+    variable = next(iter(network.graph.weights.values()))
+    value = variable.initializer.inputs[1]
+    network.run(variable.initializer, [value], [network.weights()[variable.op.name] * float("nan")])
+
+
+def _multiply():
+    """Multiply matrices: the first product of a process has oneDNN settle its instruction set."""
     from rnn_mnist.tf1 import tf
-    weights = tf.trainable_variables()[0]
-    session.run(tf.assign(weights, weights * float("nan")))
-
-
-if __name__ == "__main__":
-    _serve()
+    with tf.Graph().as_default(), tf.Session() as session:
+        session.run(tf.matmul(tf.ones([64, 64]), tf.ones([64, 64])))

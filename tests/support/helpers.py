@@ -4,18 +4,22 @@ RNN_MNIST_TEST_ISA names the instruction set that the tests of this process comp
 tests marked `machine` are those for which it matters. A process can use one only.
 """
 
+import contextlib
 import dataclasses
 import io
 import os
 import struct
+import sys
 
 import numpy as np
 import pytest
 
-from rnn_mnist import processor
-from rnn_mnist.config import DEFAULT_ISA, Config, UserError
+from rnn_mnist.config import Config
+from rnn_mnist.console import machine
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.run import TIMES, open_run
 
-ISA = processor.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or DEFAULT_ISA)
+ISA = machine.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or machine.DEFAULT_ISA)
 for item in dataclasses.fields(Config):  # before anything makes a Config
     if item.name == "isa":
         item.default = ISA
@@ -25,6 +29,27 @@ KEYS = ("x_train", "y_train", "x_test", "y_test")
 RNG = np.random.RandomState(3)
 SMALL = {"train-images-idx3-ubyte": RNG.randint(256, size=(30, 28, 28)), "train-labels-idx1-ubyte": np.arange(30) % 10,
          "t10k-images-idx3-ubyte": RNG.randint(256, size=(20, 28, 28)), "t10k-labels-idx1-ubyte": np.arange(20) % 10}
+
+
+_actions = []
+
+
+def _call_actions(event, args):
+    for name, action in [*_actions]:
+        if name == event:
+            action(*args)
+
+
+@contextlib.contextmanager
+def on_event(name, action):
+    """Call action(*its arguments) at each audit event of a name that this process raises within the block."""
+    if not hasattr(on_event, "installed"):  # a hook can't be taken away
+        on_event.installed = sys.addaudithook(_call_actions)
+    _actions.append((name, action))
+    try:
+        yield
+    finally:
+        _actions.remove((name, action))
 
 
 def user_environment(**more):
@@ -46,9 +71,24 @@ def npz_bytes(save=np.savez_compressed, **changed):
     return stream.getvalue()
 
 
-def refusal(call, *args):
+def refusal(call, *args, **kwargs):
     """Return the message of the UserError that a call must raise: one line."""
     with pytest.raises(UserError) as caught:
-        call(*args)
+        call(*args, **kwargs)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def outcome(path):
+    """Return what must be the same however a run came about: metrics, result and log, without times and next steps."""
+    run = open_run(path)
+    rows, [result] = ([{name: value for name, value in values.items() if name not in TIMES} for values in part]
+                      for part in (run.metrics, [run.result]))
+    lines = (run.path / "log.txt").read_text().splitlines()[:-1]
+    return rows, result, [line.split(" seconds :")[0].split(" run :")[0] for line in lines]
+
+
+def snapshot(folder):
+    """Return {path: content} of all files of a folder but its lock."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*")
+            if path.is_file() and path.name != ".lock"}

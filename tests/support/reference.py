@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from rnn_mnist.tf1 import tf
-
 
 def philox_uniform(seed, seed2, n):
     """Return n floats in [0, 1) as TensorFlow's RandomUniform draws them (Philox4x32-10, Salmon et al. 2011)."""
@@ -65,8 +63,9 @@ def softmax(logits):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def graph_gradient(session, graph, feed):
-    """Return {name: gradient} that the graph's training operation applies, read from its Adam operations."""
-    operations = [op for op in tf.get_default_graph().get_operations() if op.type == "ApplyAdam"]
-    names = [op.inputs[0].op.name for op in operations]
-    return dict(zip(names, session.run([op.inputs[9] for op in operations], feed), strict=True))
+def graph_gradient(network, images, labels):
+    """Return {name: gradient} that a session.Network's training operation applies, read from its Adam operations."""
+    graph = network.graph
+    operations = [op for op in graph.tf_graph.get_operations() if op.type == "ApplyAdam"]
+    gradients = network.run([op.inputs[9] for op in operations], [graph.pixels, graph.y], [images, labels])
+    return dict(zip((op.inputs[0].op.name for op in operations), gradients, strict=True))

@@ -7,15 +7,20 @@ import numpy as np
 import pytest
 from reference import softmax
 
-from rnn_mnist.config import Config, with_settings
-from rnn_mnist.mnist import inputs, load_mnist
-from rnn_mnist.tutorials import numpy_inference as numpy_net
-from rnn_mnist.tutorials.numpy_inference import Network, logits, predict, probabilities, rounding_bound
+from rnn_mnist.cells import CELLS
+from rnn_mnist.config import with_settings
+from rnn_mnist.datasets.mnist import inputs, load_mnist
+from rnn_mnist.export.numpy_network import Network, logits, rounding_bound, sigmoid
+from rnn_mnist.run import open_run
+from rnn_mnist.train import train
+from rnn_mnist.tutorials import numpy_inference
+from rnn_mnist.tutorials.numpy_inference import predict, probabilities
 from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.weights_file import read_network
 
 RNG = np.random.RandomState(11)
 X = (RNG.rand(60, 784) * (RNG.rand(60, 784) < .3)).astype(np.float32)
+FORWARD = CELLS["basic_rnn"].forward
 BY_HAND = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: x * (x > 0), "tanh": np.tanh}
 
 
@@ -40,7 +45,7 @@ def test_perceptron_equals_its_formula(activation):
 @pytest.mark.parametrize(("n_steps", "n_inputs"), [(28, 28), (56, 14), (1, 784)])
 @pytest.mark.parametrize("activation", BY_HAND)
 def test_recurrent_network_equals_its_formula(activation, n_steps, n_inputs):
-    network = Network(random_layers(n_inputs + 12, 12, 12, 10, scale=0.1), activation, n_steps)
+    network = Network(random_layers(n_inputs + 12, 12, 12, 10, scale=0.1), activation, n_steps, forward=FORWARD)
     (kernel, bias), (dense, dense_bias) = network.layers
     state = np.zeros([60, 12])
     for step in np.split(X.astype(float), n_steps, axis=1):
@@ -49,7 +54,8 @@ def test_recurrent_network_equals_its_formula(activation, n_steps, n_inputs):
 
 
 @pytest.mark.parametrize("network", [Network(random_layers(784, 20, 20, 10)),
-                                     Network(random_layers(28 + 12, 12, 12, 10), "tanh", 28)], ids=["mlp", "rnn"])
+                                     Network(random_layers(28 + 12, 12, 12, 10), "tanh", 28, forward=FORWARD)],
+                         ids=["mlp", "rnn"])
 def test_one_image_gives_what_a_batch_gives(network):
     singly = np.stack([logits(network, x) for x in X])
     assert np.abs(singly - logits(network, X)).max() < 1e-5
@@ -60,11 +66,11 @@ def test_one_image_gives_what_a_batch_gives(network):
 def test_sigmoid_and_softmax_do_not_overflow():
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         x = np.array([-1e30, -1000, -100, 0, 100, 1000, 1e30], np.float32)
-        assert numpy_net.sigmoid(x).tolist() == [0, 0, 0, .5, 1, 1, 1]
-        assert numpy_net.softmax(x).tolist() == [0, 0, 0, 0, 0, 0, 1]
+        assert sigmoid(x).tolist() == [0, 0, 0, .5, 1, 1, 1]
+        assert numpy_inference.softmax(x).tolist() == [0, 0, 0, 0, 0, 0, 1]
     x = np.linspace(-20, 20, 1001)
-    assert np.abs(numpy_net.sigmoid(x) - 1 / (1 + np.exp(-x))).max() < 1e-15
-    assert np.abs(numpy_net.softmax(x) - softmax(x[None])[0]).max() < 1e-15
+    assert np.abs(sigmoid(x) - 1 / (1 + np.exp(-x))).max() < 1e-15
+    assert np.abs(numpy_inference.softmax(x) - softmax(x[None])[0]).max() < 1e-15
 
 
 def test_sigmoid_network_on_raw_pixels_does_not_overflow():
@@ -101,7 +107,7 @@ NETWORKS = {
     "mlp": Network(tuple(((RNG.randn(a, b) / a ** .5).astype("f4"), (RNG.randn(b) / 9).astype("f4"))
                          for a, b in ((784, 50), (50, 100), (100, 10)))),
     "rnn": Network((((RNG.randn(128, 100) * .12).astype("f4"), (RNG.randn(100) / 9).astype("f4")),
-                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", n_steps=28)}
+                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", n_steps=28, forward=FORWARD)}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -138,27 +144,24 @@ def one_by_one(values, kernel, bias, rnd):
     return sums + bias
 
 
-def trained_run(folder, config, data_dir, **settings):
+def trained_run(folder, preset, data_dir, **settings):
     """Return the directory of a run trained for this test."""
-    from rnn_mnist.train import train
-    config = with_settings(config, data_dir=data_dir, epochs=1, runs_dir=str(folder), plots=False, **settings)
-    return train(config, config).run
+    config = with_settings(PRESETS[preset].config, epochs=1, **settings)
+    return train(config, data_dir=data_dir, runs_dir=folder, plots=False).path
 
 
 def graph_and_numpy_logits(run, images):
     """Return the logits [n, 10] of images uint8 [n, 28, 28], by the graph and by NumPy."""
-    from rnn_mnist import session
-    from rnn_mnist.analysis.trained import open_trained
     network = read_network(run)
-    with open_trained(run) as trained:
-        return session.predict(trained.session, trained.graph, images), logits(
+    with open_run(run).open_network() as trained:
+        return trained.predict(images), logits(
             network, inputs(images, normalize=network.pixels == "unit").astype(np.float32))
 
 
 @pytest.mark.slow
 @pytest.mark.machine
 def test_rnn_equals_the_graph_on_10000_images(tmp_path, mnist_dir):
-    run = trained_run(tmp_path, Config(), mnist_dir)
+    run = trained_run(tmp_path, "rnn-rows", mnist_dir)
     (_, _), (raw, labels) = load_mnist(normalize=False, data_dir=mnist_dir)
     by_graph, by_numpy = graph_and_numpy_logits(run, raw.reshape(-1, 28, 28))
     assert by_graph.shape == (10_000, 10)
@@ -172,7 +175,7 @@ def test_rnn_equals_the_graph_on_10000_images(tmp_path, mnist_dir):
     ("rnn-rows", {"n_neurons": 10, "n_steps": 14, "n_inputs": 56, "activation": "relu", "n_valid": 100}),
     ("mlp-relu-l2", {"dropout": 0.5}), ("mlp-sigmoid-32", {"n_subset": 0, "hidden_sizes": (20, 15)})])
 def test_our_runs_are_read_and_equal_the_graph(tmp_path, toy_data_dir, preset, settings):
-    run = trained_run(tmp_path, PRESETS[preset], toy_data_dir, batch_size=50, **settings)
+    run = trained_run(tmp_path, preset, toy_data_dir, batch_size=50, **settings)
     (_, _), (raw, _) = load_mnist(normalize=False, data_dir=toy_data_dir)
     by_graph, by_numpy = graph_and_numpy_logits(run, raw.reshape(-1, 28, 28))
     network = read_network(run)

@@ -3,6 +3,7 @@
 import csv
 import os
 import pickle
+import re
 import subprocess
 import sys
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 from helpers import idx_bytes, refusal, user_environment
 
-from rnn_mnist import run as runs
-from rnn_mnist.config import UserError
+from rnn_mnist.console import languages
+from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets import synthetic
+from rnn_mnist.datasets.files import read_arrays
+from rnn_mnist.run import find_runs, open_run
 from rnn_mnist.tutorials.presets import PRESETS
-from rnn_mnist.tutorials.published import EXPERIMENTS, PUBLISHED, chosen, rows
+from rnn_mnist.tutorials.published import EXPERIMENTS, PUBLISHED, choose, rows
 
 RNG = np.random.RandomState(9)
 SIZES = (784, 20, 10)
@@ -82,7 +85,7 @@ def test_a_run_in_which_l2_does_nothing_is_told_from_one_with_it():
 def test_bands_say_what_they_were_measured_on():
     found = {row.figure: row for row in rows(PUBLISHED["rnn-rows"], "rnn-rows", as_published("rnn-rows"))}
     assert found["acc_test"].band == "0.9494-0.9760 (n=44)"
-    assert all(item.exact or item.spread or experiment in ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference")
+    assert all(item.exact or item.bands or experiment in ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference")
                for experiment, items in PUBLISHED.items() for item in items)
 
 
@@ -106,10 +109,10 @@ def test_remarks_name_the_stale_and_the_incomparable():
 
 
 def test_names_are_chosen_once_and_checked():
-    assert chosen(["mlp-wide", "rnn-rows", "mlp-wide"]) == ["mlp-wide", "rnn-rows"]
-    assert chosen(["mlp-wide", "all"]) == list(EXPERIMENTS)
+    assert choose(["mlp-wide", "rnn-rows", "mlp-wide"]) == ["mlp-wide", "rnn-rows"]
+    assert choose(["mlp-wide", "all"]) == list(EXPERIMENTS)
     for names in ([], ["all", "mlp"], ["mlp-relu-l3"]):
-        assert "mlp-relu-l2" in refusal(chosen, names)
+        assert "mlp-relu-l2" in refusal(choose, names)
 
 
 def test_list_shows_every_experiment_without_tensorflow():
@@ -145,18 +148,17 @@ def test_bad_weights_and_settings_are_refused_before_anything_is_trained(tmp_pat
     with pytest.raises(UserError, match="refused"):
         reproduce(["mlp-wide", "numpy-inference"], runs_dir=tmp_path / "runs", weights=tmp_path / "bad.pkl",
                   data_dir=toy_data_dir)
-    with pytest.raises(UserError, match="--epochs must be at least 1"):
+    with pytest.raises(UserError, match=r"^epochs must be at least 1"):
         reproduce(["mlp-wide"], runs_dir=tmp_path / "runs", epochs=0, data_dir=toy_data_dir)
     assert not (tmp_path / "runs").exists()
 
 
 def test_inference_with_a_weights_file(tmp_path, toy_data_dir, capsys):
-    from rnn_mnist.data import read_data
     from rnn_mnist.tutorials.reproduce import reproduce
     weights = write_weights(tmp_path / "mine.pkl")
     folder, found = reproduce(["numpy-inference"], runs_dir=tmp_path, weights=tmp_path / "mine.pkl",
                               data_dir=toy_data_dir)
-    images, labels = read_data(toy_data_dir)[2:]
+    images, labels = read_arrays(toy_data_dir)[2:]
     X = images.reshape(-1, 784) / 255
     hidden = 1 / (1 + np.exp(-(X @ weights["W1"] + weights["b1"])))
     n_correct = ((hidden @ weights["W2"] + weights["b2"]).argmax(axis=1) == labels).sum()
@@ -167,6 +169,23 @@ def test_inference_with_a_weights_file(tmp_path, toy_data_dir, capsys):
     table = capsys.readouterr().out.splitlines()
     assert any(line.split()[0] == "100" for line in table if line)
     assert (folder / "numpy-inference.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_small_data_serve_inference_and_are_refused_in_time_where_an_experiment_does_not_fit(folder, tmp_path_factory):
+    from rnn_mnist.tutorials.reproduce import reproduce
+    weights, runs_dir = tmp_path_factory.mktemp("weights") / "mine.pkl", tmp_path_factory.mktemp("new") / "runs"
+    write_weights(weights)
+    done = command("mlp-relu", "rnn-rows", "--weights", weights, "--data-dir", folder, "--runs-dir", runs_dir)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert done.stderr.startswith("error: data with 30 training images does not fit mlp-relu (it needs 32), ")
+    assert "rnn-rows (it needs 5,150)" in done.stderr
+    flags = set(re.findall(r"--[a-z-]+", done.stderr))
+    assert "--data-dir" in flags and flags <= set(re.findall(r"--[a-z-]+", command("--help").stdout))
+    assert "mlp-sigmoid-32 (it needs 19,800)" in refusal(reproduce, ["mlp-wide", "mlp-sigmoid-32"], runs_dir=runs_dir,
+                                                         data_dir=folder)
+    assert not runs_dir.exists()
+    _, found = reproduce(["numpy-inference"], runs_dir=runs_dir, weights=weights, data_dir=folder)
+    assert found[0].figure == "correct of 10,000, one by one" and found[0].measured.isdigit()
 
 
 def test_inference_without_weights_or_runs_says_so(tmp_path, toy_data_dir):
@@ -192,13 +211,13 @@ def whole(tmp_path_factory):
 
 @pytest.mark.slow
 def test_all_makes_a_normal_run_of_each_experiment(whole):
-    found = {run.name: runs.read_config(run) for run in runs.find_runs(whole[1])}
+    found = {run.path.name: run.config for run in find_runs(whole[1])}
     seeds = {f"mlp-sigmoid-32-seed{seed}" for seed in (42, 43, 44)}
     assert set(found) == {*PRESETS} - {"mlp-sigmoid-32"} | seeds
-    assert found["mlp-relu-l2"].l2 == PRESETS["mlp-relu-l2"].l2
+    assert found["mlp-relu-l2"].l2 == PRESETS["mlp-relu-l2"].config.l2
     assert {config.epochs for config in found.values()} == {1}
     for name in found:
-        assert runs.read_result(whole[1] / name)
+        assert open_run(whole[1] / name).result
         assert (whole[1] / name / "plots" / "curves.png").exists()
 
 
@@ -223,13 +242,13 @@ def test_table_holds_what_the_runs_measured(whole):
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = {(row["experiment"], row["figure"]): row for row in csv.DictReader(file)}
     for name in ("rnn-rows", "mlp-relu", "mlp-wide"):
-        result = runs.read_result(whole[1] / name)
+        result = open_run(whole[1] / name).result
         assert found[name, "acc_test"]["measured"] == f"{result['acc_test']:.4f}"
-    result = runs.read_result(whole[1] / "mlp-relu-l2")
+    result = open_run(whole[1] / "mlp-relu-l2").result
     expected = result["loss_test"] + result["penalty"]
     assert found["mlp-relu-l2", "loss_test with penalty"]["measured"] == f"{expected:.4f}"
     assert result["penalty"] > 0
-    first = runs.read_metrics(whole[1] / "rnn-rows")[0]
+    first = open_run(whole[1] / "rnn-rows").metrics[0]
     assert found["rnn-rows", "acc_batch acc_valid loss_batch, epoch 0"]["measured"] == " ".join(
         f"{first[name]:.4f}" for name in ("acc_batch", "acc_valid", "loss_batch"))
     assert {row["in_band"] for row in found.values() if not row["experiment"].startswith("numpy")} == {"-"}
@@ -241,7 +260,7 @@ def test_inference_without_weights_is_skipped_then_done_with_a_run_of_ours(whole
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = [row for row in csv.reader(file) if row[0].startswith("numpy-inference")]
     assert found[0][3] == "skipped" and "--weights" in found[0][6]
-    correct = runs.read_result(whole[1] / "rnn-rows")["n_correct_test"]
+    correct = open_run(whole[1] / "rnn-rows").result["n_correct_test"]
     for row in found[1:3]:
         assert row[0] == "numpy-inference, rnn-rows" and row[2:6] == [str(correct), str(correct), "the same", "yes"]
 
@@ -260,6 +279,7 @@ def test_published_weights_and_the_wide_network_lie_in_every_band(mnist_dir, tmp
 def test_the_table_on_the_terminal_is_korean_and_keeps_the_figures():
     ours = {f"{name} 0": value for name, value in (("acc_batch", .9533), ("acc_valid", .9322), ("loss_batch", .1928))}
     from rnn_mnist.tutorials.reproduce import terminal_table
-    head, first, *_ = terminal_table(rows(PUBLISHED["rnn-rows"], "rnn-rows", ours), "ko")
+    languages.use("ko")
+    head, first, *_ = terminal_table(rows(PUBLISHED["rnn-rows"], "rnn-rows", ours))
     assert head.split() == ["실험", "수치", "공개된", "값", "측정값", "허용", "범위", "범위", "안", "비고"]
     assert ".9533" in first and first.split()[-5:] == ["값", "예", "마지막", "자리까지", "재현됨"]

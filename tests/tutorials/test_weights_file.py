@@ -4,6 +4,8 @@ import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 from itertools import pairwise
 
@@ -13,7 +15,7 @@ from helpers import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_mnist.config import UserError
+from rnn_mnist.console.settings import UserError
 from rnn_mnist.tutorials.weights_file import read_network
 
 RNG = np.random.RandomState(5)
@@ -193,6 +195,13 @@ def test_paths_that_are_no_weights_file_are_refused(tmp_path):
     assert "not a file" in refusal(read_network, tmp_path / "pipe")
     assert "No such file" in refusal(read_network, tmp_path / "absent")
     refusal(read_network, "null\0byte")
+
+
+def test_a_weights_file_is_read_without_tensorflow(tmp_path):
+    code = ("import sys; from rnn_mnist.tutorials.weights_file import read_network; read_network(sys.argv[1]); "
+            "print({'tensorflow', 'matplotlib'} & set(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", code, written(tmp_path, npz(ARRAYS))], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
 
 
 SMALL = {"W1": RNG.randn(784, 10).astype(np.float32), "b1": np.zeros(10, np.float32)}

@@ -1,0 +1,93 @@
+"""Words: the language that is spoken, every sentence in both, and tables that Hangul does not shift."""
+
+import ast
+import string
+from pathlib import Path
+
+import pytest
+
+from rnn_mnist.console import languages
+from rnn_mnist.console.tables import markdown, table
+
+SOURCES = [*Path("rnn_mnist").rglob("*.py"), *Path("scripts").rglob("*.py")]
+KOREAN = languages.korean()
+
+
+@pytest.mark.parametrize("variables, expected", [
+    ({"LANG": "ko_KR.UTF-8"}, "ko"), ({"LANG": "en_US.UTF-8"}, "en"), ({"LANG": "C.UTF-8"}, "en"),
+    ({"LANG": "en_US.UTF-8", "LC_ALL": "ko_KR.UTF-8"}, "ko"), ({"LANG": "ko_KR.UTF-8", "LC_ALL": "C"}, "en"),
+    ({"LANG": "ko_KR.UTF-8", "LC_ALL": ""}, "ko"), ({"LANG": "en_US.UTF-8", "LC_MESSAGES": "ko_KR.UTF-8"}, "ko")])
+def test_the_language_is_what_the_environment_says_unless_one_is_chosen(monkeypatch, variables, expected):
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert languages.current() == expected
+    for chosen in languages.LANGUAGES:
+        languages.use(chosen)
+        assert languages.current() == chosen
+        assert languages.text("accuracy") == {"en": "accuracy", "ko": "정확도"}[chosen]
+    languages.use(None)
+    assert languages.current() == expected
+
+
+@pytest.mark.parametrize("system, expected", [("Korean_Korea", "ko"), ("ko_KR", "ko"), ("en_US", "en"), (None, "en")])
+def test_without_these_variables_as_on_windows_the_system_decides(monkeypatch, system, expected):
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(languages.locale, "getlocale", lambda: (system, None))
+    assert languages.current() == expected
+
+
+def sentences():
+    """Yield (file, English) for each sentence that the sources pass to text() as it stands."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "text":
+                for argument in node.args[:1]:
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
+                        yield path.name, argument.value
+
+
+def test_every_sentence_has_its_korean():
+    found = list(sentences())
+    assert len(found) > 20
+    assert [pair for pair in found if pair[1] not in KOREAN] == []
+
+
+def test_every_korean_sentence_is_used():
+    constants = {node.value.lower() for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))
+                 if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    assert [english for english in KOREAN if english.lower() not in constants] == []
+
+
+@pytest.mark.parametrize("english", KOREAN)
+def test_korean_fills_in_the_same_fields(english):
+    def fields(sentence):
+        """Return the names and forms of a sentence's fields."""
+        return sorted((name, form) for _, name, form, _ in string.Formatter().parse(sentence) if name is not None)
+
+    assert fields(english) == fields(KOREAN[english])
+    assert any("가" <= letter <= "힣" for letter in KOREAN[english])
+
+
+def test_a_sentence_without_korean_stays_english():
+    languages.use("ko")
+    assert languages.text("no such sentence: {n}", n=3) == "no such sentence: 3"
+    assert languages.text("accuracy", "en") == "accuracy"
+
+
+def test_the_data_is_named_loudly_unless_it_is_the_original():
+    assert languages.data_name(languages.ORIGINAL) == "original MNIST"
+    assert languages.data_name(languages.SYNTHETIC) == "SYNTHETIC DIGITS, NOT MNIST"
+    languages.use("ko")
+    assert languages.data_name(languages.OTHER) == "※ 원본 MNIST 아님"
+
+
+def test_tables_are_aligned_on_a_terminal_with_hangul():
+    assert table([["이름", "n"], ["a", "10"]], "<>") == ["이름   n", "a     10"]
+    assert table([["name", "n"], ["한글", "1"]], "><") == ["name  n", "한글  1"]
+
+
+def test_markdown_tables():
+    assert markdown([["a", "b"], ["1", "2"]], ">") == ["| a | b |", "| --- | ---: |", "| 1 | 2 |"]
