@@ -203,7 +203,8 @@ def tensorboard(logdir, tmp_path):
     said = tmp_path / "tensorboard.log"
     with open(said, "w") as log:
         server = subprocess.Popen(list(map(str, command)), stdout=log, stderr=subprocess.STDOUT,
-                                  env={**os.environ, "PYTHONUNBUFFERED": "1"})
+                                  env={**os.environ, "PYTHONUNBUFFERED": "1",
+                                       "TF_USE_LEGACY_KERAS": "1"})  # Keras 3 takes seconds to import
         try:
             url = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", said.read_text()))[0]
             wait_for(lambda: len(json.load(urllib.request.urlopen(f"{url}data/runs", timeout=60))) == 2)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import fork_server
 import pytest
 from helpers import ISA, user_environment
 
@@ -20,10 +21,15 @@ def command(script, *flags, **environment):
 @pytest.mark.machine
 @pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
 def test_seed_42_replays_the_published_log_on_the_original_mnist(mnist_dir, tmp_path, unroll):
-    done = command("train_rnn.py", "--epochs", 2, "--data-dir", mnist_dir, "--runs-dir", tmp_path, "--unroll", unroll,
-                   "--run-name", "a", "--no-plots", "--isa", ISA)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = done.stdout.splitlines()
+    words = ["train_rnn.py", "--epochs", 2, "--data-dir", mnist_dir, "--runs-dir", tmp_path, "--unroll", unroll,
+             "--run-name", "a", "--no-plots", "--isa", ISA]
+    if unroll == "dynamic":  # once in a process that imports TensorFlow itself
+        done = command(*words)
+        code, out, err = done.returncode, done.stdout, done.stderr
+    else:
+        code, out, err = fork_server.run(tmp_path, *words)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
     assert "data : original MNIST (55000 training, 5000 validation, 10000 test)" in lines[0]
     assert lines[1].startswith("epoch : 000 acc_batch : 0.9533, acc_valid : 0.9322 loss_batch : 0.1928 ")
     assert lines[2].startswith("epoch : 001 acc_batch : 0.9600, acc_valid : 0.9530 loss_batch : 0.1873 ")
