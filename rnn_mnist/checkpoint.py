@@ -135,7 +135,7 @@ def _parse_state(path):
     """Return the State in a file, whether or not the files that it names are whole."""
     body = files.read_json(path)
     if body.pop("digest_of_all", None) != files.digest(body):
-        raise UserError(f"{path}: damaged: its content does not match its digest")
+        raise UserError(f"{path}: damaged, or from another version: its content does not match its digest")
     return read(body, path, State)[0]
 
 

@@ -81,9 +81,8 @@ def run(main):
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file name or a terminal may not know every letter
     settings.as_flags = True
+    handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _interrupt)
         code = main()
         sys.stdout.flush()
     except UserError as error:
@@ -102,6 +101,8 @@ def run(main):
         os._exit(_complain("interrupted", *interrupt.args))  # else TensorFlow complains of graphs left half-built
     finally:
         settings.as_flags = False
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     sys.exit(code)
 
 
