@@ -14,7 +14,7 @@ __all__ = [*_HOMES]
 
 
 def __dir__():
-    return [*globals(), *_HOMES]
+    return {*globals(), *_HOMES}
 
 
 def __getattr__(name):

@@ -46,7 +46,7 @@ def recurrence(steps, config, activation, layer=0):
     steps is float32 [batch, n_steps, n_inputs]. The gradient flows through the last bptt_steps steps only (0: all of
     them). Each kernel of each layer has an operation seed of its own, or equal layers would start with equal weights.
     """
-    kind = CELLS["basic_rnn"]
+    kind = CELLS[config.model]
     with tf.variable_scope(tf.get_variable_scope(), custom_getter=_seeded(kind, layer)):
         cell, n_steps = kind.make(config.n_neurons, unfused(activation)), steps.shape.as_list()[1]
         first = n_steps - (config.bptt_steps or n_steps)  # the first step that the gradient reaches
@@ -153,8 +153,8 @@ def _basic_rnn_forward(arrays, steps, activation):
 # The seeds: TensorFlow 1 used an operation's running number in the graph. 88 was that of the recurrent kernel's
 # initialiser in the tutorial's graph: given explicitly it replays the tutorial's weights with graph seed 42, and no
 # other operation can disturb it.
-CELLS = {
-    "basic_rnn": Cell(("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), {"kernel": 88},
-                      lambda n, activation: tf.nn.rnn_cell.BasicRNNCell(n, activation=activation),
-                      lambda state: state, _basic_rnn_forward, _basic_rnn_fused),
+CELLS = {  # by config.model
+    "rnn": Cell(("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), {"kernel": 88},
+                lambda n, activation: tf.nn.rnn_cell.BasicRNNCell(n, activation=activation),
+                lambda state: state, _basic_rnn_forward, _basic_rnn_fused),
 }

@@ -75,7 +75,7 @@ class RunOptions:
     threads: int = setting(0, "threads that run operations (0: one per replica and core)", low=0, high=1024)
     run_name: str | None = setting(None, "name of the run's folder (default: time, model, what differs, seed)")
     runs_dir: str = setting("runs", "folder that holds the runs")
-    verbose: bool = setting(False, "let TensorFlow's own messages through")
+    verbose: bool = setting(False, "let TensorFlow's messages through (in Python: set TF_CPP_MIN_LOG_LEVEL=0)")
 
     def __post_init__(self):
         convert(self)

@@ -11,9 +11,8 @@ from rnn_mnist import checkpoint, files
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import machine
 from rnn_mnist.console.command import script
-from rnn_mnist.console.guard import check_place, new_folder
-from rnn_mnist.console.log import run_name
-from rnn_mnist.console.settings import UserError, read
+from rnn_mnist.console.guard import new_folder
+from rnn_mnist.console.settings import UserError, read, resume_hint
 
 NEEDED = ("config.json", "metrics.csv")  # what makes a folder a run
 METRICS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "acc_valid", "loss_valid", "penalty",
@@ -26,10 +25,7 @@ TEXTS = ("data", "weights", "config", "scored")
 
 
 class Run:
-    """Give what a run directory holds; its files are read, and checked, when they are asked for.
-
-    Raise UserError if the path is no run directory or a file in it is damaged.
-    """
+    """Give what a run directory holds; raise UserError if it is none, or a file is damaged when it is asked for."""
 
     def __init__(self, path):
         self.path = Path(path)
@@ -77,7 +73,7 @@ class Run:
         kinds = [type(result.get(name)) for name in FIGURES + TEXTS]
         if (digest != files.digest(result) or not set(kinds[:len(FIGURES)]) <= {int, float}
                 or set(kinds[len(FIGURES):]) != {str} or result["scored"] not in ("last", "best")):
-            raise UserError(f"{path}: damaged or edited: delete it and score the run again by --resume {self}")
+            raise UserError(f"{path}: damaged or edited: delete it and score the run again by {resume_hint(self)}")
         return result
 
     def evaluate(self, **where):
@@ -95,6 +91,11 @@ class Run:
         from rnn_mnist.plots.curves import draw_curves
         return draw_curves(self.name, self.metrics, str(self.environment.get("data")), self.path / "plots/curves.png")
 
+    def resume(self, **changes):
+        """Go on with the training, with settings changed, such as epochs, and return the Run; see train.resume."""
+        from rnn_mnist.train import resume
+        return resume(self, changes)
+
     @contextlib.contextmanager
     def open_network(self, **changes):
         """Give the session.Network with the weights that were scored, or the newest of an unfinished run.
@@ -109,7 +110,7 @@ class Run:
             network.restore(checkpoint.prefix(self.path, state.step))
             if result and weights_digest(network.weights()) != result["weights"]:
                 raise UserError(f"{self}/result.json: is of other weights than the checkpoint: delete it and score the "
-                                f"run again by --resume {self}")
+                                f"run again by {resume_hint(self)}")
             yield network
 
     def scored_state(self):
@@ -122,7 +123,7 @@ class Run:
         if best:
             state = replace(state, step=state.best_step, epoch=state.best_epoch + 1)
         if state.step < 0:
-            raise UserError(f"{self}: has no checkpoint yet: go on with it by --resume {self}")
+            raise UserError(f"{self}: has no checkpoint yet: go on with it by {resume_hint(self)}")
         return state
 
     def write_settings(self, config, options):
@@ -153,9 +154,6 @@ class Run:
                 files.write(self.path / "environment.json", {**before, "resumed_with": stages})
 
 
-open_run = Run
-
-
 def find_runs(folder="runs"):
     """Return the Runs in a folder, at any depth, sorted; a folder that is a run is its only one."""
     folder = Path(folder)
@@ -166,14 +164,9 @@ def find_runs(folder="runs"):
     return [Run(place) for place in (found[:1] if found[:1] == [folder] else found)]
 
 
-def create_run(config, options, base, environment):
-    """Make a run directory with config.json, environment.json and the header of metrics.csv; return its Run.
-
-    It is named by the options or by time, model, what differs from base, and seed; such an automatic name gets "-2",
-    "-3", ... if it is taken. Raise UserError as check_place does.
-    """
-    check_place(options)
-    path = new_folder(options.runs_dir, options.run_name, run_name(config, base))
+def create_run(config, options, name, environment):
+    """Make a run directory and return its Run; without a name in the options it has this one, or "-2" etc. added."""
+    path = new_folder(options.runs_dir, options.run_name, name)
     try:
         (path / "checkpoints").mkdir()
         files.write(path / "environment.json", environment)

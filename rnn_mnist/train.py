@@ -14,9 +14,17 @@ from rnn_mnist import checkpoint, session
 from rnn_mnist.checkpoint import State
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
-from rnn_mnist.console.guard import check_data, check_data_dir, locked, only_noted, settings_to_resume
+from rnn_mnist.console.guard import check_data, check_data_dir, check_place, locked, only_noted, settings_to_resume
 from rnn_mnist.console.languages import SYNTHETIC
-from rnn_mnist.console.log import epoch_line, first_line, last_lines, note_on_terminal, resume_command, with_bar
+from rnn_mnist.console.log import (
+    epoch_line,
+    first_line,
+    last_lines,
+    note_on_terminal,
+    resume_command,
+    run_name,
+    with_bar,
+)
 from rnn_mnist.console.settings import Stopped, UserError, named, sort
 from rnn_mnist.data import Data, load_data, shuffle_batch
 from rnn_mnist.run import Run, create_run
@@ -25,21 +33,22 @@ from rnn_mnist.session import Diverged, Network, Totals
 NO_SIGNALS = contextlib.nullcontext(())
 
 
-def train(config=None, options=None, *, base=None, signals=NO_SIGNALS, **settings):
+def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, **settings):
     """Train a new run and return it; settings of either kind change those of config and options.
 
-    Its automatic name says what differs from base. signals: a context, entered when the run is made, that gives a list;
-    whatever comes into that stops the training after the step in progress. Raise UserError if settings or data are not
-    as they should be, Stopped if it ended before its time.
+    name: an automatic one, if not what differs from base. signals: a context, entered when the run is made, of a list;
+    what comes into it stops the training after the step in progress. Raise UserError if settings or data are not as
+    they should be, Stopped if it ended before its time.
     """
     given, given_options = sort(settings, Config, RunOptions)
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
+    check_place(options)
     config = replace(config, isa=machine.resolve(config.isa))
+    name = name or run_name(config, base or Config())
     data = load_data(config, options)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
-        base = replace(base or Config(), data=config.data)  # which data was found is no part of the name
-        run = create_run(config, options, base, _environment(network, data))
+        run = create_run(config, options, name, _environment(network, data))
         with locked(run), signals as noted:
             run.log(first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
@@ -127,12 +136,11 @@ class _Trainer:
         """Train the rest of an epoch, write its line, row and checkpoint, and return the State after it."""
         n_steps = len(self.data.train.labels) // self.config.batch_size
         batches = shuffle_batch(*self.data.train, self.config.batch_size, rnd)
-        batches, batch = with_bar(batches, f"epoch {state.epoch:03d}", n_steps), None
-        for batch in islice(batches, state.n_steps):  # noqa: B007 - done before an interruption, perhaps all of them
-            pass
+        batches = with_bar(batches, f"epoch {state.epoch:03d}", n_steps)
+        left = islice(batches, state.n_steps, None)  # without those that were done before an interruption
         while state.n_steps < n_steps:
             started = time.perf_counter()
-            totals, batch = self.network.run_epoch(self.until_saved(batches), state, dropout=self.config.dropout)
+            totals, batch = self.network.run_epoch(self.until_saved(left), state, dropout=self.config.dropout)
             state = replace(state, **totals._asdict(), seconds=state.seconds + time.perf_counter() - started)
             if not all(np.isfinite(array).all() for array in self.network.weights().values()):
                 raise Diverged(state.n_steps - 1)  # it must not be saved

@@ -13,7 +13,7 @@ import sys
 from rnn_mnist.analysis.evaluate import draw_evaluation, report
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     add_lang_flag(parser)
     args = parser.parse_args()
-    evaluation = open_run(args.run).evaluate(data=args.data, data_dir=args.data_dir)
+    evaluation = Run(args.run).evaluate(data=args.data, data_dir=args.data_dir)
     if args.json:
         print(json.dumps(evaluation.values, indent=2, ensure_ascii=False))
     else:

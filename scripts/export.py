@@ -8,7 +8,7 @@ Both files are read back and must give the run's logits before the folder appear
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -18,7 +18,7 @@ def main():
     parser.add_argument("--out", metavar="DIR", help="folder to make (default: RUN/export)")
     add_lang_flag(parser)
     args = parser.parse_args()
-    opened = open_run(args.run)
+    opened = Run(args.run)
     from rnn_mnist.export.saved_model import SIGNATURE, export_run
     folder, config, finished, difference, bound = export_run(opened, args.out)
     print(text("run : {run}{state}", run=args.run, state="" if finished else text(", not finished")))

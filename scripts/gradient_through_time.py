@@ -10,7 +10,7 @@ The picture is written to the first run's plots/ folder.
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -20,7 +20,7 @@ def main():
     add_data_flags(parser, "data_dir")
     add_lang_flag(parser)
     args = parser.parse_args()
-    opened = [open_run(path) for path in args.runs]
+    opened = [Run(path) for path in args.runs]
     from rnn_mnist.analysis.gradients import draw, gradient_curve, report
     curves = [gradient_curve(each, args.data_dir) for each in opened]
     print(*report(curves), sep="\n", flush=True)

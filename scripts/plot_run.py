@@ -6,7 +6,7 @@ python scripts/plot_run.py runs/NAME runs/OTHER --lang ko
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -14,7 +14,7 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run directory")
     add_lang_flag(parser)
-    for found in [open_run(path) for path in parser.parse_args().runs]:  # a wrong name leaves all as it is
+    for found in [Run(path) for path in parser.parse_args().runs]:  # a wrong name leaves all as it is
         print(text("written : {path}", path=found.plot()), flush=True)
 
 

@@ -14,7 +14,7 @@ import sys
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -31,7 +31,7 @@ def main():
     args = parser.parse_args()
     if bool(args.images) == (args.test_index is not None):
         parser.error("give either pictures or --test-index N")
-    trained = open_run(args.run)
+    trained = Run(args.run)
     from rnn_mnist.analysis import predict  # Pillow is needed for nothing else
     digits, complaints = predict.read_pictures(args.images)
     for complaint in complaints:

@@ -9,7 +9,7 @@ set that is read right after as many rows. The picture is written to the run's p
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def main():
@@ -23,7 +23,7 @@ def main():
     args = parser.parse_args()
     if (args.image is None) == (args.test_index is None):
         parser.error("give either a picture or --test-index N")
-    watched = open_run(args.run)
+    watched = Run(args.run)
     from rnn_mnist.analysis.watch import draw, report, watch
     reading = watch(watched, args.image, args.test_index, args.data_dir)
     print(*report(reading), sep="\n", flush=True)

@@ -42,7 +42,7 @@ def test_equal_layers_start_with_weights_of_their_own(unroll):
 @pytest.mark.parametrize("unroll", UNROLL)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_numpy_forward_pass_equals_the_graphs(unroll, activation):
-    cell = CELLS["basic_rnn"]
+    cell = CELLS["rnn"]
     weights, (expected,) = compute(unroll=unroll, activation=activation, n_neurons=20)
     assert set(weights) == {f"layer0/rnn/{name}" for name in cell.variables}
     arrays = [weights[f"layer0/rnn/{name}"].astype(np.float64) for name in cell.variables]

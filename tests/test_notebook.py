@@ -15,7 +15,7 @@ README = re.search(r"```python\n(.*?)```", Path("README.md").read_text(), re.S)[
 BEFORE = "import numpy; state = numpy.random.get_state()"
 AFTER = """
 assert X_train.shape == (5300, 784) and X_train.dtype == "float32" and 0.9 < X_train.max() <= 1 == y_test.ndim
-assert isinstance(run.metrics[1]["acc_valid"], float) and run.result["epochs"] == 2 and run.config.n_neurons == 100
+assert isinstance(run.metrics[1]["acc_valid"], float) and run.result["epochs"] == 4 and run.config.n_neurons == 100
 assert run.result["n_correct_test"] == run.evaluate().values["n_correct_test"]
 probabilities = run.predict(X_test)
 assert probabilities.shape == (len(y_test), 10) and numpy.allclose(probabilities.sum(axis=1), 1)

@@ -18,6 +18,8 @@ from reference import rnn_forward
 import rnn_mnist as rm
 from rnn_mnist import data, session
 from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.console import machine
+from rnn_mnist.console.log import run_name
 from rnn_mnist.console.settings import flag_name
 from rnn_mnist.datasets import download
 from rnn_mnist.run import TIMES, create_run
@@ -257,14 +259,15 @@ def test_settings_of_python_are_converted(tmp_path, toy_data_dir):
 
 
 def test_automatic_name_says_what_differs_and_the_seed(tmp_path):
-    run = create_run(Config(n_neurons=50, seed=3), RunOptions(runs_dir=tmp_path), Config(), {})
+    run = create_run(Config(n_neurons=50, seed=3), RunOptions(runs_dir=tmp_path),
+                     run_name(Config(n_neurons=50, seed=3), Config()), {})
     assert run.name.endswith("_rnn_n_neurons50_s3")
 
 
 def test_automatic_names_within_one_second_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
     for expected in ("20261121-120000_rnn_s42", "20261121-120000_rnn_s42-2", "20261121-120000_rnn_s42-3"):
-        assert create_run(Config(), RunOptions(runs_dir=tmp_path), Config(), {}).name == expected
+        assert create_run(Config(), RunOptions(runs_dir=tmp_path), run_name(Config(), Config()), {}).name == expected
 
 
 def test_equal_commands_of_one_second_take_names_of_their_own(tmp_path, monkeypatch):
@@ -274,7 +277,8 @@ def test_equal_commands_of_one_second_take_names_of_their_own(tmp_path, monkeypa
     def create():
         """Create a run when all are ready."""
         barrier.wait()
-        names.append(create_run(Config(), RunOptions(runs_dir=tmp_path / "runs"), Config(), {}).name)
+        name = run_name(Config(), Config())
+        names.append(create_run(Config(), RunOptions(runs_dir=tmp_path / "runs"), name, {}).name)
 
     threads = [threading.Thread(target=create) for _ in range(8)]
     for thread in threads:
@@ -357,3 +361,23 @@ def test_every_flag_has_a_test_here():
     tested |= {"--plots", "--histograms"}  # test_plots.py, test_tensorboard.py
     assert tested == {flag_name(item.name) for kind in (Config, RunOptions) for item in dataclasses.fields(kind)
                       if item.metadata["flag"]}
+
+
+def test_a_refused_run_decides_nothing_for_the_next_one(call, tmp_path, monkeypatch):
+    call(run_name="taken")
+    monkeypatch.setattr(machine, "_in_use", None)
+    for name in ("taken", "../x"):
+        assert "run_name" in refusal(call, run_name=name, isa=machine.available()[0])
+    assert machine._in_use is None
+
+
+def test_the_name_says_which_data_was_asked_for(tmp_path, toy_data_dir, monkeypatch):
+    monkeypatch.setenv("RNN_MNIST_DATA", toy_data_dir)
+    toy = {"n_neurons": 4, "batch_size": 200, "n_valid": 0, "epochs": 1, "plots": False, "runs_dir": tmp_path}
+    assert "_data" not in rm.train(**toy).name and "_datamnist_" in rm.train(**toy, data="mnist").name
+
+
+def test_python_goes_on_with_a_run(call):
+    part = call(epochs=1)
+    assert part.resume(epochs=2).result["weights"] == call(epochs=2).result["weights"]
+    assert refusal(part.resume, seed=3).startswith("seed would change the result")

@@ -11,6 +11,7 @@ from rnn_mnist.console.languages import data_name, text
 from rnn_mnist.console.tables import table
 from rnn_mnist.data import Source, Split
 from rnn_mnist.datasets.files import load_arrays
+from rnn_mnist.export.numpy_network import predicted_classes
 from rnn_mnist.run import Run
 
 N_WORST = 32  # errors shown
@@ -51,7 +52,7 @@ def evaluate_run(run, data=None, data_dir=None):
         test, source, same = load_test(run, data, data_dir)
         logits, digest = network.predict(test.images), weights_digest(network.weights())
     state, result = run.scored_state(), run.result
-    log_p, predictions = metrics.log_softmax(logits), metrics.predicted_classes(logits, test.labels)
+    log_p, predictions = metrics.log_softmax(logits), predicted_classes(logits, test.labels)
     figures, worst = _figures(log_p, predictions, test.labels)
     values = {"run": str(run), "model": network.config.model, "epochs": state.epoch, "finished": result is not None,
               "weights": digest, "data": source.kind, "data_digest": source.digest, "trained_with_this_data": same,

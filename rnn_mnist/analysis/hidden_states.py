@@ -7,6 +7,7 @@ import numpy as np
 from rnn_mnist.console.command import script
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.data import sequential_batches
+from rnn_mnist.export.numpy_network import predicted_classes
 from rnn_mnist.tf1 import building, tf
 
 SLICE = 4_000_000  # numbers that the states of one slice of images hold: 16 MB
@@ -27,9 +28,14 @@ def logits_by_step(network, images):
     return np.concatenate([*_logits_in_slices(network, images)], axis=1)
 
 
-def predictions_by_step(network, images):
-    """Return the digits int64 [n_steps, n] that each step would answer, for images uint8 [n, 28, 28]."""
-    return np.concatenate([logits.argmax(axis=2) for logits in _logits_in_slices(network, images)], axis=1)
+def predictions_by_step(network, images, labels):
+    """Return digits int64 [n_steps, n], the answer of each step to images uint8 [n, 28, 28], ties as in training."""
+    parts, start = [], 0
+    for logits in _logits_in_slices(network, images):
+        some = labels[start:start + logits.shape[1]]
+        parts.append([predicted_classes(of_step, some) for of_step in logits])
+        start += len(some)
+    return np.concatenate(parts, axis=1)
 
 
 def _logits_in_slices(network, images):

@@ -37,19 +37,6 @@ def log_softmax(logits):
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-def predicted_classes(logits, labels):
-    """Return int [n], the classes that logits [n, n_classes] stand for, such that as many are right as training counts.
-
-    That is done by tf.nn.in_top_k: a label whose logit ties for the largest is right, and no logits are that are not
-    all finite; the class is then the largest of the others.
-    """
-    rows = np.arange(len(labels))
-    correct = np.isfinite(logits).all(axis=1) & (logits[rows, labels] == logits.max(axis=1))
-    others = np.nan_to_num(logits)
-    others[rows, labels] = -np.inf
-    return np.where(correct, labels, others.argmax(axis=1))
-
-
 def wilson(n_correct, n):
     """Return the (low, high) 95 % interval of a share n_correct / n (E. B. Wilson, 1927)."""
     share, extra = n_correct / n, Z_95**2 / n

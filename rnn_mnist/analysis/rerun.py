@@ -14,9 +14,9 @@ from rnn_mnist import files
 from rnn_mnist.config import Config
 from rnn_mnist.console import machine
 from rnn_mnist.console.guard import check_data
-from rnn_mnist.console.settings import UserError
+from rnn_mnist.console.settings import UserError, resume_hint
 from rnn_mnist.datasets.files import Source, load_arrays
-from rnn_mnist.run import METRICS, TIMES, Run, open_run
+from rnn_mnist.run import METRICS, TIMES, Run
 
 NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what run_differences says by name
 MISSING = "-"
@@ -41,10 +41,10 @@ class FinishedRun(NamedTuple):
 
 def read_finished(path):
     """Return the FinishedRun of a path or Run; raise UserError unless it is finished and its files belong together."""
-    run = open_run(str(path))
+    run = Run(str(path))
     result = run.result
     if result is None:
-        raise UserError(f"{run} is not finished: go on with it by --resume {run}")
+        raise UserError(f"{run} is not finished: go on with it by {resume_hint(run)}")
     config, metrics = run.config, run.metrics
     if result["config"] != files.digest(asdict(config)):
         raise UserError(f"{run}/config.json: edited after the run: its result came from other settings")
@@ -73,7 +73,7 @@ def rerun(path, runs_dir="runs", data_dir=None, **more):
     check_data(run, run.environment.get("data_digest"), source)
     name = f"{run.path.resolve().name}_rerun_{time.strftime('%Y%m%d-%H%M%S')}"
     return train(replace(config, isa=machine.to_look_with(config.isa)),
-                 replace(options, data_dir=data_dir, run_name=name, runs_dir=runs_dir), **more)
+                 replace(options, data_dir=data_dir, run_name=None, runs_dir=runs_dir), name=name, **more)
 
 
 def run_differences(first, second):

@@ -43,7 +43,7 @@ def watch(run, picture=None, test_index=None, data_dir=None):
         if picture is None:
             digit = predict.test_image(test, test_index)
         logits = logits_by_step(network, digit.pixels[None])[:, 0]
-        answers = predictions_by_step(network, test.images)
+        answers = predictions_by_step(network, test.images, test.labels)
     return Reading(run, digit, np.exp(log_softmax(logits)), (answers == test.labels).mean(1), settled_after(answers),
                    source.kind, same, run.result is not None)
 

@@ -101,6 +101,7 @@ def run(main):
         os._exit(_complain("interrupted", *interrupt.args))  # else TensorFlow complains of graphs left half-built
     finally:
         settings.as_flags = False
+        languages.use(None)
         for number, handler in handlers.items():
             signal.signal(number, handler)
     sys.exit(code)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnn_mnist.console import machine
-from rnn_mnist.console.settings import UserError, differences, named, sort
+from rnn_mnist.console.settings import UserError, differences, named, resume_hint, sort
 
 
 def check_place(options):
@@ -21,7 +21,7 @@ def check_place(options):
         raise UserError(f"{named('run_name')} '{name}' must be a plain folder name: no separators, no '..', not empty")
     if name is not None and os.path.lexists(parent / name):
         raise UserError(f"{named('run_name', name)}: {parent / name} exists: choose another name, or go on with it by "
-                        f"--resume {parent / name}")
+                        f"{resume_hint(parent / name)}")
     existing = next(folder for folder in (parent, *parent.absolute().parents) if os.path.lexists(folder))
     if not existing.is_dir():
         raise UserError(f"{named('runs_dir')} {parent}: {existing} is not a folder")

@@ -21,7 +21,7 @@ def first_line(config, data):
 def run_name(config, base):
     """Return the name of a new run: time, model, what differs from base, seed."""
     words = [name + ("-".join(map(str, value)) if isinstance(value, tuple) else str(value))
-             for name, value in differences(config, base).items() if name != "seed"]
+             for name, value in differences(config, base).items() if name not in ("model", "seed")]
     return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *words, f"s{config.seed}"])[:200]
 
 

@@ -156,12 +156,13 @@ def _version(package):
 
 def _git_commit():
     """Return the commit of this source tree, '-dirty' added if it was changed; None outside a checkout of it."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():  # a repository further up is not ours: a copy may be installed within one
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() or None
+    here, found = Path(__file__).resolve(), []
+    for words in (["ls-files", "--full-name", "--error-unmatch", str(here)],
+                  ["describe", "--always", "--dirty", "--abbrev=40"]):
+        try:
+            done = subprocess.run(["git", "-C", str(here.parent), *words], capture_output=True, text=True, timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        found.append(done.stdout.strip())
+    # A copy may be installed within a repository of something else, which knows this file by another name or by none.
+    return (found[1] or None) if found[0] == "rnn_mnist/console/machine.py" else None

@@ -32,12 +32,14 @@ def without_collections():
 
     Measured on two cores with TensorFlow: 0.5 s less for the import and 0.6 s less for the interpreter's exit.
     """
+    enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if enabled:
+            gc.enable()
 
 
 def reason(error):

@@ -35,6 +35,11 @@ def flag_name(name):
     return "--" + name.replace("_", "-")
 
 
+def resume_hint(run):
+    """Return what goes on with a run, in Python or as the flag of the training scripts."""
+    return f"--resume {run}" if as_flags else f"open_run({str(run)!r}).resume()"
+
+
 def setting(default, help, *, needs=None, flag=True, **limits):
     """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0)."""
     return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
@@ -48,6 +53,8 @@ def convert(settings):
 
 def changed(settings, given):
     """Return settings with those given in a dict; others that no longer apply fall back to their default."""
+    if not dataclasses.is_dataclass(settings):
+        raise UserError(f"settings must be a Config, or named as in n_neurons=100, got {settings!r:.60}")
     values = {**vars(settings), **given}
     stale = {item.name: item.default for item in dataclasses.fields(settings)
              if item.name not in given and not applies(values, item)}

@@ -15,7 +15,7 @@ def main():
              for name, path in scripts.items()]
     parser = Parser("\n".join(["commands (COMMAND --help tells more):", *lines]), prog="rnn-mnist")
     parser.add_argument("command", metavar="COMMAND", choices=scripts)
-    name = parser.parse_args(sys.argv[1:2]).command
+    name = parser.parse_args(sys.argv[1:2] or ["--help"]).command
     sys.argv = [f"rnn-mnist {name}", *sys.argv[2:]]
     sys.path.insert(0, str(SCRIPTS))
     runpy.run_path(str(scripts[name]), run_name="__main__")

@@ -24,9 +24,9 @@ class Network(NamedTuple):
 def network_of(config, variables):
     """Return the Network of a run's Config and its {variable name: float32 array}."""
     names, n_steps, forward = [], 0, None
-    if config.model == "rnn":
-        from rnn_mnist.cells import CELLS  # brings TensorFlow, which the weights in a file do not need
-        cell, n_steps = CELLS["basic_rnn"], config.n_steps
+    from rnn_mnist.cells import CELLS  # brings TensorFlow, which the weights in a file do not need
+    if config.model in CELLS:
+        cell, n_steps = CELLS[config.model], config.n_steps
         names, forward = [[f"rnn/{name}" for name in cell.variables]], cell.forward
     names += [(f"{layer}/kernel", f"{layer}/bias")
               for layer in [*(f"hidden{i + 1}" for i in range(len(config.hidden_sizes))), "dense"]]
@@ -45,6 +45,19 @@ def logits(network, X):
         for hidden_kernel, hidden_bias in hidden_layers:
             hidden = activation(hidden @ hidden_kernel + hidden_bias)
     return hidden @ kernel + bias
+
+
+def predicted_classes(logits, labels):
+    """Return int [n], the classes that logits [n, n_classes] stand for, such that as many are right as training counts.
+
+    That is done by tf.nn.in_top_k: a label whose logit ties for the largest is right, and no logits are that are not
+    all finite; the class is then the largest of the others.
+    """
+    rows = np.arange(len(labels))
+    correct = np.isfinite(logits).all(axis=1) & (logits[rows, labels] == logits.max(axis=1))
+    others = np.nan_to_num(logits)
+    others[rows, labels] = -np.inf
+    return np.where(correct, labels, others.argmax(axis=1))
 
 
 def rounding_bound(network, X):

@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from rnn_mnist import files
 from rnn_mnist.console import languages
@@ -30,13 +31,7 @@ KOREAN_FILES = ("malgun", "applesdgothic", "applegothic", "nanum", "notosanscjk"
 
 
 def new_figure(width, height):
-    """Return an empty Figure of that size in inches, laid out so that nothing is cut off, in the language's font.
-
-    Letters that the font lacks come from the other: names of runs and files may hold any.
-    """
-    family = _korean_font()
-    fonts = [family, "DejaVu Sans"] if _language() == "ko" else ["DejaVu Sans", *([family] if family else [])]
-    matplotlib.rcParams["font.family"] = fonts
+    """Return an empty Figure of that size in inches, laid out so that nothing is cut off."""
     return Figure((width, height), layout="constrained")
 
 
@@ -68,11 +63,18 @@ def label(name):
     return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
+def fonts():
+    """Return the names of the language's font and, for letters that it lacks, of the other: run names may hold any."""
+    family = _korean_font()
+    return [family, "DejaVu Sans"] if _language() == "ko" else ["DejaVu Sans", *([family] if family else [])]
+
+
 def save(figure, path):
     """Write a figure as a PNG, whole or not at all, with no date in it; return the path as a Path."""
-    path = Path(path)
-    image = io.BytesIO()
-    with warnings.catch_warnings():
+    path, image = Path(path), io.BytesIO()
+    for words in figure.findobj(Text):
+        words.set_fontfamily(fonts())
+    with warnings.catch_warnings(), matplotlib.rc_context({"font.family": fonts()}):
         warnings.filterwarnings("ignore", "Glyph")  # a letter in a run's name that no font has is drawn as a box
         figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,9 +27,9 @@ def train_command(doc, experiment):
         parser.error("--resume takes its settings from the run: leave out --experiment")
     if args.get("verbose"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
-    from rnn_mnist.run import open_run  # NumPy takes its time, too: --help needs none
+    from rnn_mnist.run import Run  # NumPy takes its time, too: --help needs none
     if path is not None:
-        run = open_run(path)
+        run = Run(path)
         _ = run.settings  # refused now rather than after the seconds that TensorFlow takes to import
     else:
         given, given_options = sort(args, Config, RunOptions)

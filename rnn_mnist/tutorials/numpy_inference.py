@@ -12,10 +12,13 @@ def probabilities(network, X):
 
 def predict(network, X, batch_size=100):
     """Return the predicted digits int [n] of X [n, 784], computed in batches; batch_size 1: one image at a time."""
-    if batch_size == 1:
-        return np.array([np.argmax(logits(network, x)) for x in X])
-    return np.concatenate([np.argmax(logits(network, X[start:start + batch_size]), axis=1)
-                           for start in range(0, len(X), batch_size)])
+    return np.concatenate([np.argmax(part, axis=1) for part in logits_in_batches(network, X, batch_size)])
+
+
+def logits_in_batches(network, X, batch_size=100):
+    """Yield logits float32 [batch_size, 10] of X [n, 784]; batch_size 1: one image at a time."""
+    for start in range(0, len(X), batch_size):
+        yield logits(network, X[start])[None] if batch_size == 1 else logits(network, X[start:start + batch_size])
 
 
 def softmax(x):

@@ -15,16 +15,17 @@ import numpy as np
 from rnn_mnist import files
 from rnn_mnist.config import with_settings
 from rnn_mnist.console import tables
-from rnn_mnist.console.guard import noting_signals
+from rnn_mnist.console.guard import new_folder, noting_signals
 from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, text
-from rnn_mnist.console.settings import UserError, named
+from rnn_mnist.console.settings import UserError, named, resume_hint
 from rnn_mnist.data import Source, Split
 from rnn_mnist.datasets.files import load_arrays
 from rnn_mnist.datasets.mnist import inputs
+from rnn_mnist.export.numpy_network import predicted_classes
 from rnn_mnist.run import Run, find_runs
 from rnn_mnist.train import train
 from rnn_mnist.tutorials import throughput
-from rnn_mnist.tutorials.numpy_inference import predict
+from rnn_mnist.tutorials.numpy_inference import logits_in_batches
 from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.published import PUBLISHED, Row, of_our_run, rows, skipped
 from rnn_mnist.tutorials.weights_file import read_network
@@ -49,7 +50,7 @@ def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, data="auto",
         data = "synthetic"  # the note that there is no MNIST has been given
     planned = {name: _configs(name, epochs, data) for name in names if name in PRESETS}
     _check_fits(planned, len(y_train))
-    folder = make_folder(runs_dir)
+    folder = new_folder(runs_dir, None, time.strftime("reproduce-%Y%m%d-%H%M%S"))
     found, made = [], []
     for name in names:
         for label, config in planned.get(name, {}).items():
@@ -94,16 +95,6 @@ def _rows_of_experiment(name, label, run):
 
 def _other(kind):
     return "" if kind == ORIGINAL else kind
-
-
-def make_folder(runs_dir):
-    """Make and return a folder for the experiments' runs, named by the time."""
-    folder = Path(runs_dir) / time.strftime("reproduce-%Y%m%d-%H%M%S")
-    try:
-        folder.mkdir(parents=True)
-    except OSError as error:
-        raise UserError(f"{named('runs_dir')}: cannot make {folder}: {error.strerror}: choose another folder") from None
-    return folder
 
 
 def find_finished(runs_dir):
@@ -160,7 +151,7 @@ def _rows_of_run(run, ours, source):
     """Return the Rows of NumPy inference with a run's weights, beside what the graph made of them."""
     result = run.result
     if result is None:
-        raise UserError(f"{run}: is not finished: go on with it by --resume {run}")
+        raise UserError(f"{run}: is not finished: go on with it by {resume_hint(run)}")
     same = run.environment.get("data_digest") == source.digest
     return rows(of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.path.name}", ours,
                 other="" if same else "not the run's data")
@@ -169,8 +160,9 @@ def _rows_of_run(run, ours, source):
 def classify(network, test):
     """Return ({key: value} of what NumPy made of a Split, throughput.measure's figures)."""
     X = inputs(test.images, normalize=network.pixels == "unit").astype(np.float32)
-    singly, in_batches = predict(network, X, 1), predict(network, X, 100)
-    raw = predict(network, inputs(test.images, normalize=False).astype(np.float32))
+    singly, in_batches, raw = (
+        predicted_classes(np.concatenate([*logits_in_batches(network, some, size)]), test.labels)
+        for some, size in ((X, 1), (X, 100), (inputs(test.images, normalize=False).astype(np.float32), 100)))
     speeds = throughput.measure(network, X)
     return {"singly": int((singly == test.labels).sum()), "in batches": int((in_batches == test.labels).sum()),
             "differ": int((singly != in_batches).sum()), "raw": float((raw == test.labels).mean()),

@@ -17,13 +17,13 @@ from rnn_mnist import files
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.export.numpy_network import Network, network_of
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 
 def read_network(path):
     """Return the Network in a pickle, an npz or a run directory; raise UserError, naming the path, if it is unsound."""
     if os.path.isdir(path):
-        with open_run(path).open_network() as network:
+        with Run(path).open_network() as network:
             return network_of(network.config, network.weights())
     content = files.read_bytes(path, cure="give a weights file or a run directory")
     try:

@@ -8,7 +8,9 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,9 +175,10 @@ def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
 
 def figure_of(monkeypatch, summaries):
     """Return the figure that is saved of a comparison."""
-    figures = []
-    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure))
-    shown.draw(summaries, comparison.group_over_seeds(summaries), "a.png")
+    figures, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or save(figure, path))
+    with tempfile.TemporaryDirectory() as folder:
+        shown.draw(summaries, comparison.group_over_seeds(summaries), Path(folder, "a.png"))
     return figures[0]
 
 

@@ -18,7 +18,7 @@ from rnn_mnist.console import languages
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.datasets.files import read_arrays
 from rnn_mnist.plots import style
-from rnn_mnist.run import Run, open_run
+from rnn_mnist.run import Run
 from rnn_mnist.train import train
 
 PICTURES = ["confusion.png", "errors.png", "reliability.png"]
@@ -38,13 +38,13 @@ def trained(tmp_path_factory, toy_data_dir):
 @pytest.fixture(scope="module")
 def evaluated(trained):
     """Return the Evaluation of the run rnn."""
-    return open_run(trained / "rnn").evaluate()
+    return Run(trained / "rnn").evaluate()
 
 
 @pytest.fixture
 def a_run(trained, tmp_path):
     """Return a copy of the run rnn, to be spoilt."""
-    return open_run(shutil.copytree(trained / "rnn", tmp_path / "rnn"))
+    return Run(shutil.copytree(trained / "rnn", tmp_path / "rnn"))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def command(*flags):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_figures_equal_scikit_learns_and_result_json(trained, toy_data_dir, model):
-    run = open_run(trained / model)
+    run = Run(trained / model)
     found, result = run.evaluate(), run.result
     values, labels, predictions = found.values, read_arrays(toy_data_dir)[3], found.predictions
     assert (values["n_correct_test"], values["acc_test"], values["n_test"]) == (
@@ -150,7 +150,7 @@ def test_other_data_is_named_as_such_and_does_not_touch_the_runs_own_pictures(a_
 def test_synthetic_data_asked_for_is_what_is_scored(trained, monkeypatch):
     images, labels = synthetic.draw(40, seed=1)
     monkeypatch.setattr(synthetic, "load_digits", lambda _: (images, labels, images, labels))
-    values = open_run(trained / "rnn").evaluate(data="synthetic").values
+    values = Run(trained / "rnn").evaluate(data="synthetic").values
     assert (values["data"], values["n_test"]) == ("synthetic digits, not MNIST", 40)
     assert "data : SYNTHETIC DIGITS, NOT MNIST (40 test images)" in list(report(values))
     assert not values["trained_with_this_data"]
@@ -209,7 +209,7 @@ def test_an_unfinished_run_is_scored_by_its_newest_weights_and_says_so(a_run):
 
 
 def test_what_cannot_be_scored_is_refused(a_run, tmp_path):
-    assert "no run directory" in refusal(open_run, tmp_path / "nowhere")
+    assert "no run directory" in refusal(Run, tmp_path / "nowhere")
     assert "checkpoint" in refusal(make_run(tmp_path, "without").evaluate)
     assert "no such file or folder" in refusal(a_run.evaluate, data_dir=tmp_path / "nowhere")
     assert "leave out data_dir" in refusal(a_run.evaluate, data="synthetic", data_dir=tmp_path)
@@ -248,7 +248,7 @@ def test_pictures_at_the_end_of_training_change_nothing_else(trained, toy_data_d
     with_pictures = train(**MODELS["rnn"], **TOY, data_dir=toy_data_dir, run_name="rnn", runs_dir=tmp_path)
     drawn = [(folder / "rnn" / "plots" / "curves.png").exists() for folder in (tmp_path, trained)]
     assert drawn == [True, False]
-    assert with_pictures.result["weights"] == open_run(trained / "rnn").result["weights"]
+    assert with_pictures.result["weights"] == Run(trained / "rnn").result["weights"]
     assert capsys.readouterr().err == ""
 
 
@@ -259,5 +259,5 @@ def test_a_picture_that_fails_does_not_lose_the_run(trained, toy_data_dir, tmp_p
 
     monkeypatch.setattr(Run, "plot", fail)
     run = train(**MODELS["rnn"], **TOY, data_dir=toy_data_dir, run_name="a", runs_dir=tmp_path)
-    assert run.result["weights"] == open_run(trained / "rnn").result["weights"]
+    assert run.result["weights"] == Run(trained / "rnn").result["weights"]
     assert capsys.readouterr().err == "note: the learning curves could not be drawn: no such font\n"

@@ -7,6 +7,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from rnn_mnist.analysis import metrics as scores
+from rnn_mnist.export.numpy_network import predicted_classes
 from rnn_mnist.tf1 import tf
 
 RNG = np.random.RandomState(5)
@@ -47,12 +48,12 @@ def test_predicted_classes_are_right_as_often_as_in_top_k_says():
     logits[0] = -np.inf
     with tf.Graph().as_default(), tf.Session() as session:
         right = session.run(tf.nn.in_top_k(logits, labels, 1))
-    found, finite = scores.predicted_classes(logits, labels), np.isfinite(logits).all(axis=1)
+    found, finite = predicted_classes(logits, labels), np.isfinite(logits).all(axis=1)
     assert np.array_equal(found == labels, right) and 0 < right.sum() < finite.sum() < 4000
     assert not right[0] and np.array_equal(np.unique(found), range(4))
     others = finite & ~right
     assert np.array_equal(found[others], logits[others].argmax(axis=1))
-    assert np.array_equal(scores.predicted_classes(LOGITS, LABELS), PREDICTIONS)
+    assert np.array_equal(predicted_classes(LOGITS, LABELS), PREDICTIONS)
 
 
 # Newcombe 1998, Statistics in Medicine 17, table I, method 3.

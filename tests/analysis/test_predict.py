@@ -17,7 +17,7 @@ from rnn_mnist.analysis import predict as prediction
 from rnn_mnist.data import Split
 from rnn_mnist.datasets.files import read_arrays
 from rnn_mnist.plots.digits import draw_prediction
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 from rnn_mnist.train import train
 
 TOY = {"epochs": 2, "batch_size": 20, "n_valid": 100, "n_neurons": 20, "replicas": 1, "plots": False}
@@ -69,7 +69,7 @@ def test_probabilities_are_those_of_numpy(toy_run, test_set, predict):
     code, out, err = predict(toy_run, "--test-index", 3, "--json")
     assert (code, err) == (0, "")
     (told,) = json.loads(out)
-    wanted = numpy_probabilities(open_run(toy_run), test_set[0][3:4] / 255)[0]
+    wanted = numpy_probabilities(Run(toy_run), test_set[0][3:4] / 255)[0]
     assert told["probabilities"] == pytest.approx(wanted.tolist(), abs=1e-6)
     assert told["digit"] == wanted.argmax() and told["probability"] == max(told["probabilities"])
     assert told["label"] == test_set[1][3] and told["image"] == "test image 3"
@@ -211,10 +211,10 @@ def test_folders_and_patterns_are_spread_out(tmp_path):
 # ---- Run.predict ----
 
 def test_arrays_of_any_form_give_the_same_probabilities(toy_run, test_set):
-    run, pixels = open_run(toy_run), test_set[0][:30]
+    run, pixels = Run(toy_run), test_set[0][:30]
     expected = run.predict(pixels)
     assert expected.shape == (30, 10) and expected.dtype == np.float64
-    assert np.allclose(expected, numpy_probabilities(open_run(toy_run), pixels / 255), atol=1e-6)
+    assert np.allclose(expected, numpy_probabilities(Run(toy_run), pixels / 255), atol=1e-6)
     unit = pixels.astype(np.float32) / np.float32(255)
     for images in (pixels.reshape(30, 784), pixels[:, None], list(pixels), pixels.astype(int).tolist(), unit,
                    unit.reshape(30, 784), pixels / 255):
@@ -241,4 +241,4 @@ def test_a_network_of_raw_pixels_sees_0_to_255(toy_data_dir, test_set, tmp_path)
     (np.full([1, 784], "a"), "type"), (np.ones([1, 784], bool), "bool"), (np.ones([1, 784], complex), "complex"),
     (np.full([784], None), "object")])
 def test_what_is_no_array_of_images_is_refused(toy_run, images, word):
-    assert word in refusal(open_run(toy_run).predict, images)
+    assert word in refusal(Run(toy_run).predict, images)

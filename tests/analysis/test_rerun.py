@@ -4,6 +4,7 @@ import json
 import runpy
 import shutil
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,13 @@ def test_a_run_without_checkpoints_is_repeated_to_the_bit(rerun, kept, tmp_path)
     [new] = find_runs(tmp_path / "runs")
     assert (new.path / "checkpoints/last.json").exists() and sorted(path.name for path in kept.iterdir()) == [
         "config.json", "environment.json", "log.txt", "metrics.csv", "result.json"]
+
+
+def test_two_repetitions_in_one_second_have_names_of_their_own(rerun, kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
+    assert [rerun(kept)[0] for _ in range(2)] == [0, 0]
+    assert [run.name for run in find_runs(tmp_path / "runs")] == [
+        "kept_rerun_20261121-120000", "kept_rerun_20261121-120000-2"]
 
 
 def test_a_run_that_patience_ended_is_repeated(rerun, made):

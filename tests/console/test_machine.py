@@ -25,12 +25,14 @@ def test_commit_is_that_of_the_checkout():
     assert machine.describe()["git_commit"].removesuffix("-dirty") == git(ROOT, "rev-parse", "HEAD")
 
 
-def test_commit_of_a_repository_around_an_installed_copy_is_not_ours(tmp_path):
-    packages = tmp_path / "repo" / "venv" / "site-packages"
+@pytest.mark.parametrize("folder", ["venv/site-packages", "."])
+def test_commit_of_a_repository_around_an_installed_copy_is_not_ours(tmp_path, folder):
+    packages = tmp_path / "repo" / folder
     shutil.copytree(ROOT / "rnn_mnist", packages / "rnn_mnist", ignore=shutil.ignore_patterns("__pycache__"))
     git(tmp_path / "repo", "init", "--quiet")
-    git(tmp_path / "repo", "add", ".")
-    git(tmp_path / "repo", "commit", "--quiet", "-m", "theirs")
+    if folder != ".":
+        git(tmp_path / "repo", "add", ".")
+    git(tmp_path / "repo", "commit", "--quiet", "--allow-empty", "-m", "theirs")
     code = "from rnn_mnist.console import machine; print(machine.__file__, machine.describe()['git_commit'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=packages, capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(packages)}, check=True)

@@ -16,7 +16,7 @@ from rnn_mnist.console.settings import UserError
 from rnn_mnist.data import load_data
 from rnn_mnist.export.numpy_network import network_of, rounding_bound
 from rnn_mnist.export.saved_model import export_run
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 from rnn_mnist.tf1 import tf
 from rnn_mnist.train import train
 from rnn_mnist.tutorials.presets import PRESETS
@@ -72,7 +72,7 @@ def python(*arguments, cwd=None):
 
 def logits_of(run):
     """Return the logits of a run's test images as the run's own graph computes them, and how far rounding may go."""
-    run = open_run(run)
+    run = Run(run)
     with run.open_network() as network:
         images = load_data(*run.settings).test.images
         X = images[:200].reshape(-1, 784) / np.float32(255 if network.config.pixels == "unit" else 1)
@@ -163,7 +163,7 @@ def test_an_existing_target_is_refused_and_left_alone(toy, tmp_path, kind):
         target.symlink_to(tmp_path / "nowhere")
     before = sorted(target.parent.rglob("*"))
     with pytest.raises(UserError, match="exists: move or delete it, or choose another folder by out"):
-        export_run(open_run(run), target)
+        export_run(Run(run), target)
     assert sorted(target.parent.rglob("*")) == before
     assert kind != "file" or target.read_text() == "mine"
 
@@ -183,7 +183,7 @@ def test_a_file_that_does_not_predict_what_the_run_does_is_never_left_behind(toy
             add(self, session, *args)
         monkeypatch.setattr(tf.saved_model.Builder, "add_meta_graph_and_variables", add_others)
     with pytest.raises(UserError, match=f"{damage} was not written: read back, its logits differ"):
-        export_run(open_run(toy["rnn"][0]), tmp_path / "new")
+        export_run(Run(toy["rnn"][0]), tmp_path / "new")
     assert not list(tmp_path.iterdir())
 
 
@@ -194,7 +194,7 @@ def test_a_full_disk_leaves_nothing(toy, tmp_path, room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))  # stands in for a disk with no more room
     try:
         with pytest.raises(OSError):
-            export_run(open_run(toy["rnn"][0]), tmp_path / "new")
+            export_run(Run(toy["rnn"][0]), tmp_path / "new")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
@@ -202,7 +202,7 @@ def test_a_full_disk_leaves_nothing(toy, tmp_path, room):
 
 def test_what_a_killed_export_left_is_no_hindrance(toy, tmp_path):
     (tmp_path / ".new.tmp" / "saved_model").mkdir(parents=True)
-    assert export_run(open_run(toy["mlp"][0]), tmp_path / "new").folder == tmp_path / "new"
+    assert export_run(Run(toy["mlp"][0]), tmp_path / "new").folder == tmp_path / "new"
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["saved_model", "weights.npz"]
 
@@ -210,7 +210,7 @@ def test_what_a_killed_export_left_is_no_hindrance(toy, tmp_path):
 def test_a_run_without_checkpoints_is_refused(toy, tmp_path):
     run = shutil.copytree(toy["rnn"][0], tmp_path / "run", ignore=shutil.ignore_patterns("checkpoints", "export"))
     with pytest.raises(UserError, match="has no checkpoint"):
-        export_run(open_run(run))
+        export_run(Run(run))
     assert not (run / "export").exists()
 
 

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from rnn_mnist.export import tensorboard as events
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 from rnn_mnist.tf1 import tf
 from rnn_mnist.train import resume, train
 from rnn_mnist.tutorials.presets import PRESETS
@@ -73,7 +73,7 @@ def expected(run, with_result=True):
 
 def begin_anew(run):
     """Begin a run's events as a resume does."""
-    events.begin(run, open_run(run).config, tf.Graph(), open_run(run).metrics)
+    events.begin(run, Run(run).config, tf.Graph(), Run(run).metrics)
 
 
 @pytest.mark.parametrize("name", ["rnn", "mlp"])
@@ -88,7 +88,7 @@ def test_every_value_is_that_of_metrics_csv(toy_runs, name):
 
 def test_tensorboards_own_reader_finds_scalars_histograms_and_graph(toy_runs):
     reader = EventAccumulator(str(toy_runs / "mlp" / "events"), {"histograms": 0}).Reload()
-    metrics = open_run(toy_runs / "mlp").metrics
+    metrics = Run(toy_runs / "mlp").metrics
     assert [(item.step, item.value) for item in reader.Scalars("loss_running")] == [
         (row["epoch"], np.float32(row["loss_running"])) for row in metrics]
     layers = read_network(toy_runs / "mlp").layers
@@ -116,7 +116,7 @@ def test_the_settings_are_in_hparams_form(toy_runs):
 
 
 def test_histograms_are_written_on_request_only_and_change_no_weights(toy_runs, tmp_path):
-    plain = train(*open_run(toy_runs / "rnn").settings, histograms=False, runs_dir=tmp_path, run_name="plain")
+    plain = train(*Run(toy_runs / "rnn").settings, histograms=False, runs_dir=tmp_path, run_name="plain")
     assert plain.result["weights"] == json.loads((toy_runs / "rnn" / "result.json").read_text())["weights"]
     values = [value for event in read_events(plain.path) for value in event.summary.value]
     assert not any(value.HasField("histo") for value in values)
@@ -125,7 +125,7 @@ def test_histograms_are_written_on_request_only_and_change_no_weights(toy_runs, 
 
 def test_an_extended_run_has_every_epoch_once(rnn):
     before = {event.step: event for event in read_events(rnn)}
-    resume(open_run(rnn), {"epochs": 4})
+    resume(Run(rnn), {"epochs": 4})
     assert scalars(rnn) == expected(rnn)
     assert [step for tag, step, _ in scalars(rnn) if tag == "acc_valid"] == [0, 1, 2, 3]
     after = {event.step: event for event in read_events(rnn)}
@@ -171,7 +171,7 @@ def test_events_of_another_run_and_junk_are_replaced(rnn, toy_runs):
 
 
 def test_a_folder_deleted_while_training_does_not_stop_it(rnn):
-    row = open_run(rnn).metrics[0]
+    row = Run(rnn).metrics[0]
     shutil.rmtree(rnn / "events")
     events.add_epoch(rnn, row, {})
     assert scalars(rnn) == expected(rnn, with_result=False)[:len(row) - 1]

@@ -83,10 +83,19 @@ def test_without_a_korean_font_one_line_says_what_to_install_and_labels_are_engl
     assert err.count("\n") == 1 and "apt install fonts-nanum" in err
 
 
+def test_drawing_leaves_the_callers_own_settings_of_matplotlib(korean, tmp_path):
+    before = dict(matplotlib.rcParams)
+    figure = style.new_figure(4, 3)
+    figure.subplots().set(title=style.text("accuracy"), xlabel="x")
+    style.save(figure, tmp_path / "a.png")
+    assert dict(matplotlib.rcParams) == before
+    assert {words.get_fontfamily()[0] for words in figure.axes[0].get_xticklabels()} == {style.fonts()[0]}
+
+
 def test_korean_labels_have_a_glyph_for_every_letter(korean):
     style.new_figure(4, 3)
     assert style.text("accuracy") == "정확도" and style.data_name(languages.SYNTHETIC) == "※ 합성 숫자, MNIST 아님"
-    paths = fontManager._find_fonts_by_props(FontProperties(family=matplotlib.rcParams["font.family"]))
+    paths = fontManager._find_fonts_by_props(FontProperties(family=style.fonts()))
     fonts = [get_font(path) for path in paths]
     written = set("".join([*languages.korean(), *languages.korean().values()])) - {"\n"}
     assert [letter for letter in written if not any(font.get_char_index(ord(letter)) for font in fonts)] == []
@@ -95,7 +104,7 @@ def test_korean_labels_have_a_glyph_for_every_letter(korean):
 def test_english_pictures_have_hangul_for_names(korean, request, capsys):
     languages.use("en")
     style.new_figure(4, 3)
-    first, *others = fontManager._find_fonts_by_props(FontProperties(family=matplotlib.rcParams["font.family"]))
+    first, *others = fontManager._find_fonts_by_props(FontProperties(family=style.fonts()))
     assert "DejaVuSans" in first and any(get_font(path).get_char_index(ord("한")) for path in others)
     request.getfixturevalue("no_korean_font")
     forget_fonts()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from rnn_mnist import checkpoint, files, session
 from rnn_mnist.analysis.rerun import verdict
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 from rnn_mnist.train import resume
 from rnn_mnist.tutorials.command import train_command
 
@@ -56,7 +56,7 @@ def made(tmp_path_factory, toy_data_dir):
     for patience in (0, 9):
         flags = [*FLAGS, "--data-dir", toy_data_dir, "--runs-dir", folder, "--patience", patience]
         whole = command(*flags, "--epochs", 3, "--run-name", f"whole{patience}")
-        assert open_run(whole).result["best_epoch"] == 0
+        assert Run(whole).result["best_epoch"] == 0
         found[patience] = command(*flags, "--epochs", 2, "--run-name", f"r{patience}"), outcome(whole)
     return found
 
@@ -160,7 +160,7 @@ def spoil(sound, data):
 def test_random_files_are_read_or_refused_in_one_line(made, data):
     sound = made[0][0]
     path = spoil(sound, data)
-    run = open_run(path)
+    run = Run(path)
     for name, read in {
             "config.json": lambda: run.settings, "metrics.csv": lambda: run.metrics, "result.json": lambda: run.result,
             "environment.json": lambda: run.environment, "checkpoints": lambda: checkpoint.find_state(path),

@@ -15,7 +15,7 @@ import pytest
 from helpers import outcome, snapshot
 
 from rnn_mnist import checkpoint
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FLAGS = ["--epochs", 5, "--batch-size", 50, "--n-valid", 100, "--dropout", 0.2, "--no-plots", "--offline"]
@@ -219,8 +219,8 @@ def test_divergence_stops_the_run(train, tmp_path, epochs):
     assert f"diverged: epoch {epochs:03d}, step " in one_line(err)
     run = tmp_path / "runs/r"
     assert f"stopped : epoch {epochs:03d}, step " in (run / "log.txt").read_text() == out
-    assert checkpoint.find_state(run).epoch == epochs == len(open_run(run).metrics)
-    assert open_run(run).result is None
+    assert checkpoint.find_state(run).epoch == epochs == len(Run(run).metrics)
+    assert Run(run).result is None
 
 
 def test_patience_survives_a_resume(train, resume, tmp_path):
@@ -239,7 +239,7 @@ def test_patience_survives_a_resume(train, resume, tmp_path):
     assert "--patience 2 ended it" in one_line(resume("--epochs", 50).wait()[2])
     shutil.rmtree(run)
     assert train("--learning-rate", 0.02, "--epochs", best + 1).wait()[0] == 0
-    assert open_run(run).result["weights"] == result["weights"]
+    assert Run(run).result["weights"] == result["weights"]
 
 
 @pytest.mark.parametrize("flags", [["--hidden-sizes", 9], ["--seed", 1], ["--learning-rate", 0.1], ["--dropout", 0],
@@ -278,7 +278,7 @@ def test_result_json_comes_last(train, resume, whole, tmp_path):
     run = tmp_path / "runs/r"
     for event in ("rnn_mnist.plots", "rnn_mnist.result"):
         assert train("--plots", signal_at=[event, 1, [signal.SIGKILL]]).wait()[0] == -signal.SIGKILL
-        assert open_run(run).result is None
+        assert Run(run).result is None
         assert resume("--plots").wait()[0] == 0
         assert outcome(run) == outcome(whole) and (run / "plots/curves.png").exists()
         shutil.rmtree(run)
@@ -303,7 +303,7 @@ def test_what_does_not_is_accepted(train, resume, whole, tmp_path):
 
 def test_other_data_is_refused(resume, whole, tmp_path):
     other = tmp_path / "other"
-    shutil.copytree(open_run(whole).settings[1].data_dir, other)
+    shutil.copytree(Run(whole).settings[1].data_dir, other)
     labels = bytearray((other / "train-labels-idx1-ubyte").read_bytes())
     labels[-1] = (labels[-1] + 1) % 10
     (other / "train-labels-idx1-ubyte").write_bytes(labels)
@@ -342,6 +342,6 @@ def test_a_small_disk(train, resume, tmp_path):
         done = checkpoint.find_state(disk / "r").epoch
         (disk / "filler").unlink()
         assert resume("--epochs", done + 1).wait()[0] == 0
-        assert len(open_run(disk / "r").metrics) == done + 1 > 2
+        assert len(Run(disk / "r").metrics) == done + 1 > 2
     finally:
         subprocess.run(["umount", disk], check=True)

@@ -21,7 +21,7 @@ from rnn_mnist import session
 from rnn_mnist.analysis import compare
 from rnn_mnist.console import machine
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
-from rnn_mnist.run import METRICS, open_run
+from rnn_mnist.run import METRICS, Run
 from rnn_mnist.train import train
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -72,7 +72,7 @@ def new_process(folder, script, *flags, **variables):
 
 def weights(run):
     """Return the digest of a run's weights."""
-    return open_run(run).result["weights"]
+    return Run(run).result["weights"]
 
 
 # ---- the same bits everywhere ----
@@ -122,7 +122,7 @@ def test_emulated_processors_of_other_kinds_give_the_same_bits(toy_data_dir, tmp
     for cpu, (out, err) in {cpu: process.communicate() for cpu, process in processes.items()}.items():
         assert processes[cpu].returncode == 0, err[-2000:]
         found[cpu] = [line for line in out.splitlines() if line.startswith("digest")]
-        environment = open_run(next((tmp_path / cpu).iterdir())).environment
+        environment = Run(next((tmp_path / cpu).iterdir())).environment
         assert ("AVX512F" in environment["instruction_sets"].split()) <= (cpu == "here")
     assert len(found["here"]) == 3 and found["Haswell"] == found["EPYC-Milan"] == found["here"]
 
@@ -149,7 +149,7 @@ def test_another_instruction_set_gives_other_bits_and_rerun_says_why(toy_run, tm
     assert lines[0].startswith(f"two kinds : instruction set {DEFAULT_ISA} | sse41: ")
     assert lines[-1] == "environment : the same"
     assert f"setting isa : {DEFAULT_ISA} | sse41" in lines and "identical" not in out
-    figures = [open_run(run).metrics[0] for run in (plain, other)]
+    figures = [Run(run).metrics[0] for run in (plain, other)]
     [line] = [line for line in lines if line.startswith("epoch 000, decimals that agree : ")]
     words = line.split(" : ")[1].split()
     agreeing = dict(zip(words[::2], words[1::2], strict=True))
@@ -168,9 +168,9 @@ def test_another_instruction_set_gives_other_bits_and_rerun_says_why(toy_run, tm
 @x86
 def test_native_is_recorded_by_what_it_means_here(toy_run):
     native, named = toy_run("native", "--isa", "native"), toy_run("named", "--isa", machine.available()[-1])
-    assert open_run(native).config.isa == open_run(named).config.isa == machine.available()[-1]
+    assert Run(native).config.isa == Run(named).config.isa == machine.available()[-1]
     assert weights(native) == weights(named)
-    assert open_run(native).environment["isa"] == machine.available()[-1]
+    assert Run(native).environment["isa"] == machine.available()[-1]
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_a_run_of_another_instruction_set_can_be_looked_at_here(toy_run, capsys)
     test = compare.paired_test(*compare.summarise_all([plain, other]))
     assert test["n_test"] == 200
     assert f"{other} was trained with sse41 and is computed with {ISA} here" in capsys.readouterr().err
-    run = open_run(other)
+    run = Run(other)
     assert run.evaluate().values["loss_test"] == pytest.approx(run.result["loss_test"], rel=1e-5)
 
 
@@ -206,7 +206,7 @@ def test_a_process_has_one(toy_data_dir, tmp_path, flag_words):
 
 @pytest.mark.skipif(not os.path.exists("/proc/cpuinfo") or DEFAULT_ISA == ARM, reason="needs Linux on x86-64")
 def test_the_environment_tells_what_the_processor_has(toy_run):
-    environment = open_run(toy_run("plain")).environment
+    environment = Run(toy_run("plain")).environment
     flags = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("flags")).split()
     for name, flag in (("AVX", "avx"), ("AVX2", "avx2"), ("AVX512F", "avx512f"), ("AVX512VNNI", "avx512_vnni"),
                        ("FMA3", "fma")):
@@ -270,7 +270,7 @@ def compared(first, second):
 @pytest.mark.parametrize(("name", "value"), [("tensorflow", "2.22.0"), ("system", "Windows"), ("machine", "arm")])
 def test_another_kind_is_said_first_and_nothing_is_excused_within_one(copies, name, value):
     first, second = copies
-    environment = open_run(second).environment
+    environment = Run(second).environment
     (second / "environment.json").write_text(json.dumps(environment | {name: value}))
     code, out, _ = compared(first, second)
     assert code == 0  # the bits are the same all the same
@@ -281,7 +281,7 @@ def test_another_kind_is_said_first_and_nothing_is_excused_within_one(copies, na
 
 
 def test_a_kind_that_is_not_known_or_changed_on_the_way_is_promised_nothing(copies):
-    environments = [open_run(run).environment for run in copies]
+    environments = [Run(run).environment for run in copies]
     for run, environment in zip(copies, environments, strict=True):
         (run / "environment.json").write_text(json.dumps(environment | {"resumed_with": [{"tensorflow": "2\n22"}]}))
     code, out, _ = compared(*copies)
@@ -296,7 +296,7 @@ def test_a_kind_that_is_not_known_or_changed_on_the_way_is_promised_nothing(copi
 @pytest.mark.parametrize(("name", "value"), [("system", "Windows"), ("machine", "arm")])
 def test_nothing_is_promised_where_nothing_was_tried(copies, name, value):
     for run in copies:
-        environment = open_run(run).environment
+        environment = Run(run).environment
         (run / "environment.json").write_text(json.dumps(environment | {name: value}))
     first = compared(*copies)[1].splitlines()[0]
     assert first.startswith("same kind : ") and "not promised" in first and "must" not in first
@@ -315,5 +315,5 @@ def test_within_a_kind_a_difference_in_the_last_bit_is_a_difference(copies):
 
 
 def test_the_committed_example_is_of_the_default_kind():
-    assert open_run(ROOT / "runs/example-seed42").config.isa == "avx2"
+    assert Run(ROOT / "runs/example-seed42").config.isa == "avx2"
     assert PRESETS["rnn-rows"].config.isa == ISA

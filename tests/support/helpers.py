@@ -17,7 +17,7 @@ import pytest
 from rnn_mnist.config import Config
 from rnn_mnist.console import machine
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.run import TIMES, open_run
+from rnn_mnist.run import TIMES, Run
 
 ISA = machine.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or machine.DEFAULT_ISA)
 for item in dataclasses.fields(Config):  # before anything makes a Config
@@ -81,7 +81,7 @@ def refusal(call, *args, **kwargs):
 
 def outcome(path):
     """Return what must be the same however a run came about: metrics, result and log, without times and next steps."""
-    run = open_run(path)
+    run = Run(path)
     rows, [result] = ([{name: value for name, value in values.items() if name not in TIMES} for values in part]
                       for part in (run.metrics, [run.result]))
     lines = (run.path / "log.txt").read_text().splitlines()[:-1]

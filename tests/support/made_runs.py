@@ -14,7 +14,7 @@ def make_run(folder, name, acc_valid=(0.8, 0.9), *, finished=True, kind=ORIGINAL
     given, given_options = sort({"epochs": len(acc_valid), "data": "mnist", "runs_dir": str(folder), "run_name": name,
                                  **settings}, Config, RunOptions)
     config = Config(**given)
-    run = create_run(config, RunOptions(**given_options), Config(),
+    run = create_run(config, RunOptions(**given_options), None,
                      {"data": kind, "data_digest": weights[:4] + kind})
     for epoch, acc in enumerate(acc_valid):
         run.append_metrics({

@@ -11,7 +11,7 @@ from rnn_mnist.cells import CELLS
 from rnn_mnist.config import with_settings
 from rnn_mnist.datasets.mnist import inputs, load_mnist
 from rnn_mnist.export.numpy_network import Network, logits, rounding_bound, sigmoid
-from rnn_mnist.run import open_run
+from rnn_mnist.run import Run
 from rnn_mnist.train import train
 from rnn_mnist.tutorials import numpy_inference
 from rnn_mnist.tutorials.numpy_inference import predict, probabilities
@@ -20,7 +20,7 @@ from rnn_mnist.tutorials.weights_file import read_network
 
 RNG = np.random.RandomState(11)
 X = (RNG.rand(60, 784) * (RNG.rand(60, 784) < .3)).astype(np.float32)
-FORWARD = CELLS["basic_rnn"].forward
+FORWARD = CELLS["rnn"].forward
 BY_HAND = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: x * (x > 0), "tanh": np.tanh}
 
 
@@ -153,7 +153,7 @@ def trained_run(folder, preset, data_dir, **settings):
 def graph_and_numpy_logits(run, images):
     """Return the logits [n, 10] of images uint8 [n, 28, 28], by the graph and by NumPy."""
     network = read_network(run)
-    with open_run(run).open_network() as trained:
+    with Run(run).open_network() as trained:
         return trained.predict(images), logits(
             network, inputs(images, normalize=network.pixels == "unit").astype(np.float32))
 

@@ -15,7 +15,7 @@ from rnn_mnist.console import languages
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.datasets.files import read_arrays
-from rnn_mnist.run import find_runs, open_run
+from rnn_mnist.run import Run, find_runs
 from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.published import EXPERIMENTS, PUBLISHED, choose, rows
 
@@ -217,7 +217,7 @@ def test_all_makes_a_normal_run_of_each_experiment(whole):
     assert found["mlp-relu-l2"].l2 == PRESETS["mlp-relu-l2"].config.l2
     assert {config.epochs for config in found.values()} == {1}
     for name in found:
-        assert open_run(whole[1] / name).result
+        assert Run(whole[1] / name).result
         assert (whole[1] / name / "plots" / "curves.png").exists()
 
 
@@ -242,13 +242,13 @@ def test_table_holds_what_the_runs_measured(whole):
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = {(row["experiment"], row["figure"]): row for row in csv.DictReader(file)}
     for name in ("rnn-rows", "mlp-relu", "mlp-wide"):
-        result = open_run(whole[1] / name).result
+        result = Run(whole[1] / name).result
         assert found[name, "acc_test"]["measured"] == f"{result['acc_test']:.4f}"
-    result = open_run(whole[1] / "mlp-relu-l2").result
+    result = Run(whole[1] / "mlp-relu-l2").result
     expected = result["loss_test"] + result["penalty"]
     assert found["mlp-relu-l2", "loss_test with penalty"]["measured"] == f"{expected:.4f}"
     assert result["penalty"] > 0
-    first = open_run(whole[1] / "rnn-rows").metrics[0]
+    first = Run(whole[1] / "rnn-rows").metrics[0]
     assert found["rnn-rows", "acc_batch acc_valid loss_batch, epoch 0"]["measured"] == " ".join(
         f"{first[name]:.4f}" for name in ("acc_batch", "acc_valid", "loss_batch"))
     assert {row["in_band"] for row in found.values() if not row["experiment"].startswith("numpy")} == {"-"}
@@ -260,7 +260,7 @@ def test_inference_without_weights_is_skipped_then_done_with_a_run_of_ours(whole
     with open(whole[1] / "reproduce.csv", newline="") as file:
         found = [row for row in csv.reader(file) if row[0].startswith("numpy-inference")]
     assert found[0][3] == "skipped" and "--weights" in found[0][6]
-    correct = open_run(whole[1] / "rnn-rows").result["n_correct_test"]
+    correct = Run(whole[1] / "rnn-rows").result["n_correct_test"]
     for row in found[1:3]:
         assert row[0] == "numpy-inference, rnn-rows" and row[2:6] == [str(correct), str(correct), "the same", "yes"]
 
