@@ -17,7 +17,7 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-PRELOADED = ["rnn_mnist.train", "rnn_mnist.export.tensorboard", "rnn_mnist.plots.curves", "fork_server"]
+PRELOADED = ["rnn_mnist.train", "rnn_mnist.export.tensorboard", "rnn_mnist.plots.curves", "filelock", "fork_server"]
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(PRELOADED)
 
