@@ -73,13 +73,14 @@ class Network:
         graph, train = self.graph, dropout is not None
         totals, batch = totals or Totals(), None
         fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
-        for batch in batches:
-            n_correct, xentropy, *_ = self.run(fetches, (graph.pixels, graph.y, graph.dropout_rate),
-                                               (*batch, dropout or 0.0))
-            if train and not math.isfinite(xentropy):
-                raise Diverged(totals.n_steps)
-            totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]), totals.n_correct + int(n_correct),
-                            totals.xentropy + float(xentropy))
+        with graph.tf_graph.as_default():  # once and not per step, of which it would be a twentieth
+            rate = {graph.dropout_rate: dropout} if dropout else {}
+            for batch in batches:
+                n_correct, xentropy, *_ = self.session.run(fetches, {graph.pixels: batch[0], graph.y: batch[1], **rate})
+                if train and not math.isfinite(xentropy):
+                    raise Diverged(totals.n_steps)
+                totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]),
+                                totals.n_correct + int(n_correct), totals.xentropy + float(xentropy))
         return totals, batch
 
     def evaluate(self, images, labels):
