@@ -71,7 +71,8 @@ def save_checkpoint(run, state, step, write_variables, best=False):
     state = replace(state, step=step, digest=_digest(run, step))
     if best:
         state = replace(state, best_step=step, best_digest=state.digest)
-    files.write(folder / "previous.json", files.read_bytes(folder / "last.json"))
+    if (folder / "last.json").is_file():  # it may have been deleted meanwhile
+        files.write(folder / "previous.json", files.read_bytes(folder / "last.json"))
     state = save_state(run, state)
     _remove_unnamed(run)
     return state

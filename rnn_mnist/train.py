@@ -13,18 +13,9 @@ import numpy as np
 from rnn_mnist import checkpoint, session
 from rnn_mnist.checkpoint import State
 from rnn_mnist.config import Config, RunOptions, with_settings
-from rnn_mnist.console import machine
+from rnn_mnist.console import log, machine
 from rnn_mnist.console.guard import check_data, check_data_dir, check_place, locked, only_noted, settings_to_resume
 from rnn_mnist.console.languages import SYNTHETIC
-from rnn_mnist.console.log import (
-    epoch_line,
-    first_line,
-    last_lines,
-    note_on_terminal,
-    resume_command,
-    run_name,
-    with_bar,
-)
 from rnn_mnist.console.settings import Stopped, UserError, named, sort
 from rnn_mnist.data import Data, load_data, shuffle_batch
 from rnn_mnist.run import Run, create_run
@@ -44,13 +35,13 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
     check_place(options)
     config = replace(config, isa=machine.resolve(config.isa))
-    name = name or run_name(config, base or Config())
+    name = name or log.run_name(config, base or Config())
     data = load_data(config, options)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
         run = create_run(config, options, name, _environment(network, data))
         with locked(run), signals as noted:
-            run.log(first_line(config, data))
+            run.log(log.first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
             state = checkpoint.save_state(run.path, state)
             return _Trainer(run, config, options, data, network, noted).train(state)
@@ -80,7 +71,7 @@ def resume(run, changes, signals=NO_SIGNALS):
             run.note_environment(_environment(network, data))
             run.write_settings(config, options)
             state = checkpoint.save_state(run.path, replace(state, epochs=config.epochs))
-            note_on_terminal(f"goes on at epoch {state.epoch:03d}, step {state.n_steps}")
+            log.note_on_terminal(f"goes on at epoch {state.epoch:03d}, step {state.n_steps}")
             return _Trainer(run, config, options, data, network, noted).train(state)
 
 
@@ -127,7 +118,7 @@ class _Trainer:
         except OSError as error:
             where = error.filename or ("standard output" if error.strerror else self.run)
             raise UserError(f"{where}: {error.strerror or error}: make room or mend it, then go on by "
-                            f"{resume_command(self.run, self.config)}") from None
+                            f"{log.resume_command(self.run, self.config)}") from None
         if self.signals:
             raise Stopped(f"interrupted; {self.run} is finished all the same", 128 + self.signals[0])
         return self.run
@@ -136,7 +127,7 @@ class _Trainer:
         """Train the rest of an epoch, write its line, row and checkpoint, and return the State after it."""
         n_steps = len(self.data.train.labels) // self.config.batch_size
         batches = shuffle_batch(*self.data.train, self.config.batch_size, rnd)
-        batches = with_bar(batches, f"epoch {state.epoch:03d}", n_steps)
+        batches = log.with_bar(batches, f"epoch {state.epoch:03d}", n_steps)
         left = islice(batches, state.n_steps, None)  # without those that were done before an interruption
         while state.n_steps < n_steps:
             started = time.perf_counter()
@@ -172,7 +163,7 @@ class _Trainer:
             raise Diverged(state.n_steps - 1)
         self.run.append_metrics(row)
         self.events.add_epoch(self.run.path, row, self.network.weights() if self.options.histograms else {})
-        self.run.log(epoch_line(row, self.config))
+        self.run.log(log.epoch_line(row, self.config))
         best = row["acc_valid"] is not None and row["acc_valid"] > state.best_acc_valid
         if best:
             state = replace(state, best_epoch=state.epoch, best_acc_valid=row["acc_valid"])
@@ -186,7 +177,7 @@ class _Trainer:
     def stop_if_asked(self):
         """Leave, saying how to go on, if a signal has come."""
         if self.signals:
-            raise Stopped(f"interrupted, saved; go on by: {resume_command(self.run, self.config)}",
+            raise Stopped(f"interrupted, saved; go on by: {log.resume_command(self.run, self.config)}",
                           128 + self.signals[0])
 
     def finish(self, state):
@@ -205,7 +196,7 @@ class _Trainer:
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)
             values |= {"acc_train": whole.accuracy, "loss_train": whole.loss}
-        for line in last_lines(self.run, self.config, values):
+        for line in log.last_lines(self.run, self.config, values):
             self.run.log(line)
         self.events.add_result(self.run.path, values)
         if self.options.plots:

@@ -381,3 +381,14 @@ def test_python_goes_on_with_a_run(call):
     part = call(epochs=1)
     assert part.resume(epochs=2).result["weights"] == call(epochs=2).result["weights"]
     assert refusal(part.resume, seed=3).startswith("seed would change the result")
+
+
+def test_a_state_file_that_is_deleted_meanwhile_does_not_stop_the_training(call, tmp_path):
+    def delete(_):
+        """Delete what the checkpoint before has written."""
+        for path in tmp_path.glob("*/checkpoints/last.json"):
+            path.unlink()
+
+    with on_event("rnn_mnist.checkpoint", delete):
+        run = call(epochs=1)
+    assert run.resume(epochs=2).result["weights"] == call(epochs=2).result["weights"]

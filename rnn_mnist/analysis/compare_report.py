@@ -46,10 +46,10 @@ def paired_line(test):
 
 def as_csv(summaries):
     """Return a CSV text, one row per run, with the header TABLE_COLUMNS; floats read back exactly."""
-    text = io.StringIO()
+    stream = io.StringIO()
     rows = ([_csv_cell(summary[name]) for name in TABLE_COLUMNS] for summary in summaries)
-    csv.writer(text, lineterminator="\n").writerows([TABLE_COLUMNS, *rows])
-    return text.getvalue()
+    csv.writer(stream, lineterminator="\n").writerows([TABLE_COLUMNS, *rows])
+    return stream.getvalue()
 
 
 def _csv_cell(value):

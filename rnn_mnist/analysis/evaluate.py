@@ -47,8 +47,8 @@ def load_test(run, data=None, data_dir=None):
 
 def evaluate_run(run, data=None, data_dir=None):
     """Return the Evaluation of a Run on its test set, or on that of other data."""
+    from rnn_mnist.session import weights_digest  # TensorFlow takes seconds to import
     with run.open_network() as network:
-        from rnn_mnist.session import weights_digest
         test, source, same = load_test(run, data, data_dir)
         logits, digest = network.predict(test.images), weights_digest(network.weights())
     state, result = run.scored_state(), run.result

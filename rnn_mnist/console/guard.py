@@ -41,8 +41,8 @@ def new_folder(parent, name, automatic):
             if name:
                 raise UserError(f"{path} exists: choose another {named('run_name')}") from None
         except OSError as error:
-            raise UserError(f"cannot make {path}: {error.strerror}: choose another {named('run_name')} or "
-                            f"{named('runs_dir')}") from None
+            other = f"{named('run_name')} or {named('runs_dir')}" if name else named("runs_dir")
+            raise UserError(f"cannot make {path}: {error.strerror}: choose another {other}") from None
 
 
 def settings_to_resume(run, state, changes):
@@ -89,7 +89,7 @@ def locked(run):
     The lock is the system's own (flock), held by the open file: it ends with its process, however that ends.
     """
     import filelock  # not for those who only read a run
-    lock = filelock.FileLock(os.path.join(str(run), ".lock"), timeout=0)
+    lock = filelock.FileLock(run.path / ".lock", timeout=0)
     try:
         lock.acquire()
     except filelock.Timeout:

@@ -112,6 +112,7 @@ def _answers(url):
     answers = []
 
     def ask():
+        """Note that the mirror answers."""
         with contextlib.suppress(OSError, ValueError):
             answers.append(pooch.HTTPDownloader(timeout=TIMEOUT)(url, None, None, check_only=True))
 

@@ -23,7 +23,7 @@ def test_switches(folder):
     images, labels = list(SMALL.values())[:2]
     assert X.dtype == np.uint8 and X.shape == (30, 1, 28, 28) and np.array_equal(X[:, 0], images)
     assert one_hot.dtype == np.float32 and one_hot.shape == (30, 10) and np.array_equal(one_hot.argmax(axis=1), labels)
-    assert np.array_equal(one_hot.sum(axis=1), np.ones(30))
+    assert np.array_equal(one_hot.sum(axis=1), np.ones(30)) and set(np.unique(one_hot)) == {0, 1}
     X[:] = 0  # the caller's own, whatever file it came from
 
 

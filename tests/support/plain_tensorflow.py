@@ -1,4 +1,4 @@
-"""Use exports with plain TensorFlow 2, Keras 3 and NumPy; test_export.py runs this in a process without the project.
+"""Use exports with plain TensorFlow 2, Keras 3 and NumPy; test_saved_model.py runs it without the project.
 
 python plain_tensorflow.py TASKS.json: [[saved model, weights npz, images npz, file for the results, activation], ...]
 """

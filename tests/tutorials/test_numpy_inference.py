@@ -79,17 +79,6 @@ def test_sigmoid_network_on_raw_pixels_does_not_overflow():
         assert np.isfinite(probabilities(network, X * 255)).all()
 
 
-def test_load_mnist_has_the_tutorials_switches(toy_data_dir):
-    (x_train, t_train), (x_test, t_test) = load_mnist(data_dir=toy_data_dir)
-    assert (x_train.shape, t_train.shape, x_test.shape, t_test.shape) == ((600, 784), (600,), (200, 784), (200,))
-    assert (x_train.dtype, x_train.min(), x_train.max()) == (np.float32, 0, 1)
-    (raw, one_hot), _ = load_mnist(normalize=False, flatten=False, one_hot=True, data_dir=toy_data_dir)
-    assert (raw.shape, raw.dtype, raw.max(), one_hot.shape) == ((600, 1, 28, 28), np.uint8, 255, (600, 10))
-    assert np.array_equal(raw.reshape(600, 784) / np.float32(255), x_train)
-    assert np.array_equal(one_hot.argmax(axis=1), t_train)
-    assert set(np.unique(one_hot)) == {0, 1} and (one_hot.sum(axis=1) == 1).all()
-
-
 def test_published_weights_classify_9352_of_the_10000_test_images(mnist_dir):
     path = os.path.join(mnist_dir, "sample_weight.pkl")
     if not os.path.exists(path):
