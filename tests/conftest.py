@@ -15,7 +15,8 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tests")
 
-REAL_MNIST = os.environ.get("RNN_MNIST_DATA")
+# The folder as data_dir is stored: absolute, without "..". CI sets one with "..".
+REAL_MNIST = os.environ.get("RNN_MNIST_DATA") and os.path.abspath(os.environ["RNN_MNIST_DATA"])
 
 
 @pytest.fixture(scope="session", autouse=True)
