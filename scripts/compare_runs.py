@@ -59,6 +59,9 @@ def _draw(compare_report, summaries, groups, args):
     """Draw the picture and return its path, or None if none is wanted or, having said why, it cannot be written."""
     if args.out is None and (args.csv or args.json):
         return None
+    if not any(map(compare_report.has_validation, summaries)):
+        print(text("no picture: none of the runs has validation figures"), file=sys.stderr)
+        return None
     path = args.out or compare_report.picture_path(args.runs, summaries)
     try:
         return compare_report.draw(summaries, groups, path)

@@ -186,10 +186,17 @@ def test_help_shows_the_defaults_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     for item in FIELDS:
-        if item.metadata["flag"]:
+        if item.metadata["flag"] and item.name != "hidden_sizes":  # which a recurrent network does not have
             assert flag_name(item.name) in done.stdout
             assert item.metadata["help"].split()[0] in done.stdout
+    assert "--hidden-sizes" not in done.stdout
     assert "--learning-rate F     step size of the optimizer (default: 0.001)" in done.stdout
+
+
+def test_the_help_of_another_experiment_shows_its_own_flags():
+    done = subprocess.run([*TRAIN_RNN, "--experiment", "mlp-relu", "--help"], capture_output=True, text=True)
+    assert "--hidden-sizes N" in done.stdout and "(default: 128 84)" in done.stdout
+    assert not any(flag in done.stdout for flag in ("--n-neurons N", "--n-steps", "--unroll", "--bptt-steps"))
 
 
 def test_a_setting_that_no_longer_applies_gives_way_to_one_that_was_given():

@@ -112,7 +112,7 @@ def _figure(value):
 def draw(summaries, groups, path):
     """Draw the validation curves of a comparison as a PNG and return its path."""
     from rnn_mnist.plots.comparison import Line, draw_comparison  # matplotlib takes half a second to import
-    n_left_out = sum(not _has_validation(summary) for summary in summaries)
+    n_left_out = sum(not has_validation(summary) for summary in summaries)
     return draw_comparison([Line(**line) for line in _lines(summaries, groups)], n_left_out, path)
 
 
@@ -139,7 +139,8 @@ def _in_order_given(paths, summaries):
     return [run for name, run in found.items() if name in compared]
 
 
-def _has_validation(summary):
+def has_validation(summary):
+    """Tell whether a run was validated after every epoch: only such runs are drawn."""
     return bool(summary["metrics"]) and all(row["acc_valid"] is not None for row in summary["metrics"])
 
 
@@ -151,7 +152,7 @@ def _lines(summaries, groups):
     group_of = {run: group for group in groups for run in group["runs"]}
     by_run = {summary["run"]: summary for summary in summaries}
     lines = {}
-    for summary in filter(_has_validation, summaries):
+    for summary in filter(has_validation, summaries):
         group = group_of.get(summary["run"])
         figures = [(row["acc_valid"], row["loss_valid"]) for row in summary["metrics"]]
         key = group["runs"][0] if group else (summary["data_digest"], summary["finished"], *figures)

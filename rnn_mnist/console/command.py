@@ -44,14 +44,15 @@ class Parser(argparse.ArgumentParser):
 def add_setting_flags(parser, *bases):
     """Add a flag for every setting of instances of settings classes, whose values the help shows as defaults.
 
-    A flag that is not given leaves nothing in the parsed arguments.
+    A flag that is not given leaves nothing in the parsed arguments. The help leaves out what can have no effect.
     """
     group = parser.add_argument_group("settings")
     for base in bases:
         for item in dataclasses.fields(base):
             if item.metadata["flag"]:
+                help = f"{item.metadata['help']} (default: {_shown(getattr(base, item.name))})"
                 group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS, **_flag_form(item),
-                                   help=f"{item.metadata['help']} (default: {_shown(getattr(base, item.name))})")
+                                   help=help if _can_apply(base, item) else argparse.SUPPRESS)
 
 
 def add_data_flags(parser, *names):
@@ -146,6 +147,13 @@ def _flag_form(item):
     if isinstance(item.default, float):
         return {"type": _number, "metavar": "F"}
     return {"metavar": "NAME" if item.name == "run_name" else "DIR"}
+
+
+def _can_apply(base, item):
+    """Tell whether a field has an effect with some flags at least: not if what it needs is a setting without one."""
+    needs = item.metadata["needs"]
+    fixed = needs and not base.__dataclass_fields__[needs[0]].metadata["flag"]
+    return not fixed or settings.applies(vars(base), item)
 
 
 def _whole_number(text):

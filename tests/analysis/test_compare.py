@@ -225,8 +225,8 @@ def test_many_runs_and_long_names_stay_inside_and_apart(tmp_path, monkeypatch, l
 def test_a_run_without_an_epoch_is_in_the_table_and_not_in_the_picture(tmp_path):
     make_run(tmp_path, "a", (), finished=False, epochs=3)
     done = compare(tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "0/3" in done.stdout
+    assert done.returncode == 0 and "0/3" in done.stdout
+    assert done.stderr == "no picture: none of the runs has validation figures\n" and pictures(tmp_path) == []
 
 
 # ---- where the picture goes ----
@@ -287,6 +287,14 @@ def test_a_picture_that_cannot_be_written_is_a_note_and_with_out_an_error(folder
     done = compare("a42", "a43", "a44", "--out", "a42/plots/a.png", cwd=folder)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith("error: --out a42/plots/a.png: cannot be written")
+
+
+def test_no_picture_of_runs_that_were_never_validated(folder):
+    for words in (("net",), ("net", "--out", folder / "none.png")):
+        done = compare(*words, cwd=folder)
+        assert done.returncode == 0 and names(done.stdout.splitlines()[1:]) == ["net"]
+        assert done.stderr == "no picture: none of the runs has validation figures\n"
+    assert pictures(folder) == []
 
 
 def test_the_name_of_a_picture(folder, monkeypatch):
