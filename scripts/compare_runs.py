@@ -60,6 +60,8 @@ def _draw(compare_report, summaries, groups, args):
     if args.out is None and (args.csv or args.json):
         return None
     if not any(map(compare_report.has_validation, summaries)):
+        if args.out is not None:
+            raise UserError(f"--out {args.out}: none of the runs has validation figures to draw: leave it out")
         print(text("no picture: none of the runs has validation figures"), file=sys.stderr)
         return None
     path = args.out or compare_report.picture_path(args.runs, summaries)
