@@ -49,9 +49,13 @@ def describe(train, test, source):
 
 def as_characters(split, image):
     """Return lines that show an image on a terminal, two characters per pixel."""
-    levels = split.images[image].astype(int) * len(SHADES) // 256
     head = text("training image {image}: a {label}", image=image, label=split.labels[image])
-    return [head, *("".join(SHADES[level] * 2 for level in row).rstrip() for row in levels)]
+    return [head, *(shaded(row, width=2).rstrip() for row in split.images[image])]
+
+
+def shaded(row, width=1):
+    """Return a row of uint8 pixels as so many characters each."""
+    return "".join(SHADES[pixel * len(SHADES) // 256] * width for pixel in row.tolist())
 
 
 def _counts(*splits):

@@ -9,12 +9,12 @@ from rnn_mnist.analysis.evaluate import load_test
 from rnn_mnist.analysis.hidden_states import logits_by_step, open_unrolled, predictions_by_step, settled_after
 from rnn_mnist.analysis.metrics import log_softmax
 from rnn_mnist.analysis.picture import open_picture, to_mnist
+from rnn_mnist.analysis.show_data import shaded
 from rnn_mnist.console.languages import data_name, text
 from rnn_mnist.console.tables import table
 from rnn_mnist.run import Run
 
 N_LINES = 28  # of the table; runs with more steps show every so many
-SHADES = " .:-=+*#%@"
 
 
 class Reading(NamedTuple):
@@ -83,4 +83,4 @@ def _rows(n_read, n_steps):
 
 def _ink(pixels, rows):
     """Return the last row that has been read whole, in characters."""
-    return "".join(SHADES[value * len(SHADES) // 256] for value in pixels[int(rows) - 1].tolist()) if rows >= 1 else ""
+    return shaded(pixels[int(rows) - 1]) if rows >= 1 else ""
