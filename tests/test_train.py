@@ -358,7 +358,7 @@ def test_every_flag_has_a_test_here():
                "--run-name", "--runs-dir"}  # in the tests above
     tested |= {"--verbose"}  # test_scripts.py
     tested |= {"--isa"}  # test_machines.py
-    tested |= {"--plots", "--histograms"}  # test_plots.py, test_tensorboard.py
+    tested |= {"--plots", "--histograms"}  # test_curves.py, test_tensorboard.py
     assert tested == {flag_name(item.name) for kind in (Config, RunOptions) for item in dataclasses.fields(kind)
                       if item.metadata["flag"]}
 
