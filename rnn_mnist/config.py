@@ -8,6 +8,7 @@ file or imports TensorFlow.
 import os
 from dataclasses import dataclass, fields
 
+from rnn_mnist.console.forms import MAX_EPOCHS
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
 from rnn_mnist.console.settings import UserError, changed, check_applies, convert, named, setting
 
@@ -21,26 +22,30 @@ class Config:
     """Hold the settings that can change a bit of the result; raise UserError naming the first that is out of range."""
 
     model: str = setting("rnn", "kind of network", flag=False, choices=("rnn", "mlp"))
-    epochs: int = setting(5, "passes over the training set", low=1, high=1_000_000)
+    epochs: int = setting(5, "passes over the training set", low=1, high=MAX_EPOCHS)
     batch_size: int = setting(150, "images per minibatch; an epoch is cut into equal parts of about this size", low=1)
     learning_rate: float = setting(0.001, "step size of the optimizer", low=0.0)
     n_neurons: int = setting(150, "units of the recurrent layer", needs=RNN, low=1, high=16_384)
     n_steps: int = setting(28, "time steps an image is read in", needs=RNN, low=1, high=N_PIXELS)
     n_inputs: int = setting(28, "pixels per time step; n-steps x n-inputs is 784", needs=RNN, low=1, high=N_PIXELS)
-    hidden_sizes: tuple[int, ...] = setting((), "units of each hidden layer", needs=MLP, low=1, high=16_384)
+    hidden_sizes: tuple[int, ...] = setting((), "units of each hidden layer", needs=MLP, low=1, high=16_384,
+                                                 longest=100)
     activation: str = setting("tanh", "activation of the hidden units", choices=("tanh", "relu", "sigmoid"))
     pixels: str = setting("unit", "pixel values 0-1 (unit) or 0-255 (raw)", choices=("unit", "raw"))
     optimizer: str = setting("adam", "update rule", choices=("adam", "sgd", "momentum", "rmsprop"))
     momentum: float = setting(0.9, "share of the last step that is kept", needs=("optimizer", ("momentum",)), **SHARE)
     rho: float = setting(0.9, "decay of the mean of squared gradients", needs=("optimizer", ("rmsprop",)), **SHARE)
-    epsilon: float = setting(1e-8, "added to the denominator", needs=("optimizer", ("adam", "rmsprop")), **SHARE)
+    epsilon: float = setting(1e-8, "added to the denominator", needs=("optimizer", ("adam", "rmsprop")), low=1e-30,
+                             high=1.0)
     l2: float = setting(0.0, "weight of the sum of squared kernel elements in the loss", low=0.0, high=1e6)
     l2_on: str = setting("hidden", "kernels that l2 counts", needs=("l2", None), choices=("hidden", "output", "all"))
     dropout: float = setting(0.0, "share of hidden units (rnn: last state) dropped in training", low=0.0, high=0.99)
-    bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0, high=784)
+    bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
+                              at_most=("n_steps", "time steps there are"))
     unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
                           needs=RNN, choices=("dynamic", "static", "fused"))
-    replicas: int = setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64)
+    replicas: int = setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64,
+                            at_most=("batch_size", "images of a minibatch"))
     isa: str = setting(DEFAULT_ISA, "instruction set of the matrix products; only runs with the same one are the same "
                        "to the bit. avx2: nearly every x86-64 computer; avx512_core: faster, on newer ones; avx, "
                        "sse41: slower; native: the fastest here; arm: on ARM computers, nothing else there",
@@ -98,14 +103,8 @@ def _check_together(config):
     if config.model == "mlp" and not config.hidden_sizes:
         raise UserError(f"{named('hidden_sizes')} needs at least one number, such as "
                         f"{named('hidden_sizes', [128, 84])}")
-    if config.bptt_steps > n_steps:
-        raise UserError(f"{named('bptt_steps', config.bptt_steps)} is more than the {n_steps} time steps there are: "
-                        f"give at most {named('bptt_steps', n_steps)}")
     if config.valid_fraction and config.n_valid:
         raise UserError(f"{named('valid_fraction')} takes the place of {named('n_valid')}: add {named('n_valid', 0)}")
     if config.patience and not (config.valid_fraction or config.n_valid):
         raise UserError(f"{named('patience')} watches the validation accuracy: keep some images with "
                         f"{named('n_valid')}")
-    if config.replicas > config.batch_size:
-        raise UserError(f"{named('replicas', config.replicas)} is more than the {config.batch_size} images of a "
-                        f"minibatch: give at most {named('replicas', config.batch_size)}")

@@ -8,7 +8,6 @@ terminal unless TF_CPP_MIN_LOG_LEVEL is set.
 
 import contextlib
 import os
-import sys
 import threading
 import warnings
 
@@ -16,17 +15,13 @@ import numpy as np
 
 from rnn_mnist.console import machine
 from rnn_mnist.console.quiet import held_back_stderr, without_collections
-from rnn_mnist.console.settings import UserError
 
 _building = threading.Lock()
 
 
 def _import():
     """Import TensorFlow with its TensorFlow 1 cells and layers, and return its TF1 interface."""
-    machine.check_installed()
-    if "tensorflow" in sys.modules:  # it may have chosen its matrix products already, and with them other bits
-        raise UserError("tensorflow was imported before rnn_mnist.tf1, which has to set it up: in a new process (in a "
-                        "notebook: after a restart of the kernel), import rnn_mnist.tf1 first")
+    machine.check_process()
     machine.pin_variables()
     # TensorFlow takes the level from the environment, which child processes inherit: they are to be quiet, too.
     quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"

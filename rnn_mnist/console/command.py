@@ -1,15 +1,15 @@
 """The command line: a parser, flags made from settings, and one-line errors. Imports nothing heavy."""
 
 import argparse
+import contextlib
 import dataclasses
-import io
 import os
 import re
 import signal
 import sys
 from pathlib import Path
 
-from rnn_mnist.console import languages, settings
+from rnn_mnist.console import languages, output, settings
 from rnn_mnist.console.settings import Stopped, UserError, flag_name
 
 _INSTALLED = Path(__file__).resolve().parents[1] / "scripts"  # where a wheel has them
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Print one line on stderr and exit with 2."""
-        print(f"error: {message} (--help lists the flags)", file=sys.stderr)
+        output.note(f"error: {message} (--help lists the flags)")
         sys.exit(2)
 
 
@@ -79,13 +79,12 @@ def _use_language(name):
 
 def run(main):
     """Call main() and exit with what it returns; turn what a user can mend into one line on stderr and exit code 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file name or a terminal may not know every letter
+    output.outlast_readers()
     settings.as_flags = True
-    handlers = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        code = main()
-        sys.stdout.flush()
+        with handling_signals(_interrupt):
+            code = main()
+            sys.stdout.flush()
     except UserError as error:
         code = _complain(f"error: {error}", 2)
     except Stopped as stopped:
@@ -93,23 +92,48 @@ def run(main):
     except ModuleNotFoundError as error:
         code = _complain(f"error: the Python package {error.name} is not installed: "
                          "run 'pip install -r requirements.txt' in the virtual environment that you use", 2)
-    except BrokenPipeError:  # the reader, such as `head`, has gone: nothing is left to say
-        code = 0
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ImportError as error:
+        code = _complain(f"error: a Python package cannot be loaded ({str(error).strip().splitlines()[-1:]}): is there "
+                         "enough memory (ulimit -v), and are enough files allowed to be open (ulimit -n)?", 2)
+    except MemoryError as error:
+        code = _complain(f"error: {out_of_memory(error)}", 2)
     except OSError as error:
-        code = _complain(f"error: {error.filename or 'standard output'}: {error.strerror or error}", 2)
+        # What has no name is standard output, which others open, or the folder that we are in, which is gone.
+        where = "the working directory" if isinstance(error, FileNotFoundError) else "standard output"
+        code = _complain(f"error: {error.filename or where}: {error.strerror or error}", 2)
     except KeyboardInterrupt as interrupt:
         os._exit(_complain("interrupted", *interrupt.args))  # else TensorFlow complains of graphs left half-built
     finally:
         settings.as_flags = False
         languages.use(None)
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
     sys.exit(code)
 
 
+def out_of_memory(error):
+    """Return the words for a MemoryError."""
+    return (f"out of memory{f' ({error})' if str(error) else ''}: end other programs, or ask for less: fewer neurons, "
+            "smaller minibatches, fewer replicas")
+
+
+@contextlib.contextmanager
+def handling_signals(handler):
+    """Have handler called on the signals that ask a program to end: Ctrl-C, SIGTERM, and a terminal that is closed.
+
+    One that whoever started the program has it ignore, as nohup does, stays ignored. The handlers that were there are
+    put back.
+    """
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, handler) for number in numbers
+              if signal.getsignal(number) is not signal.SIG_IGN}
+    try:
+        yield
+    finally:
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
+
+
 def _interrupt(number, frame):
-    """Leave on Ctrl-C and SIGTERM, tidying up on the way; at once during an import, which may swallow exceptions."""
+    """Leave, tidying up on the way; at once during an import, which may swallow exceptions."""
     while frame:
         if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
             os.write(2, b"interrupted\n")
@@ -121,7 +145,7 @@ def _interrupt(number, frame):
 def _complain(line, code):
     """Print a message as one line on stderr, whatever it quotes, and return the code."""
     sys.audit("rnn_mnist.complaint", code)
-    print(" ".join(str(line).split()), file=sys.stderr)
+    output.note(line)
     return code
 
 

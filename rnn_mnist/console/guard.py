@@ -3,22 +3,60 @@
 import contextlib
 import itertools
 import os
-import signal
-import sys
+import re
+import stat
 from dataclasses import replace
 from pathlib import Path
 
-from rnn_mnist.console import machine
+from rnn_mnist.console import machine, output
+from rnn_mnist.console.command import handling_signals, out_of_memory
+from rnn_mnist.console.log import resume_command
+from rnn_mnist.console.output import note, plain
 from rnn_mnist.console.settings import UserError, differences, named, resume_hint, sort
+
+# Names of files that every system takes: see "Naming Files, Paths, and Namespaces" in Microsoft's documentation.
+_PLAIN_NAME = re.compile(r'[^<>:"/\\|?*]*[^<>:"/\\|?*. ]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9¹²³])([. ].*)?", re.IGNORECASE)
+_FILE = re.compile(r"step-|.*\.(json|txt|csv)$")  # what in a run is never a folder
+MAX_BYTES = 2**34  # of any file in a run: five times the checkpoint of the largest layer
+
+
+def check_plain(run):
+    """Raise UserError unless all in the folder of a run are folders, and files that no other place shares.
+
+    Whoever gets a run from others would, by a link in it, write to wherever that points, and by a pipe wait for ever.
+    """
+    for folder, folders, names in os.walk(run):  # does not follow links
+        for name in folders + names:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(FileNotFoundError):  # one that is being trained replaces its files
+                status = os.lstat(path)
+                problem = ("is a symbolic link" if stat.S_ISLNK(status.st_mode) else
+                           "is no file" if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode) else
+                           "is a folder" if name in folders and _FILE.match(name) else
+                           "is a file of two names (a hard link)" if name in names and status.st_nlink > 1 else
+                           "is too large" if status.st_size > MAX_BYTES else None)
+                if problem:
+                    raise UserError(f"{path}: {problem}, which the files of a run must not be: copy what it stands for "
+                                    "in its place, or delete it")
+
+
+def shortened(name, n_bytes=100):
+    """Return the beginning of a name in as many bytes at most, without what a system may refuse in a file's name."""
+    return re.sub(r'[<>:"/\\|?*\s]', "-", plain(name).replace("\\u", "-")).encode()[:n_bytes].decode(errors="ignore")
 
 
 def check_place(options):
     """Raise UserError unless a new run can be made where RunOptions say; nothing is made yet."""
     name, parent = options.run_name, Path(options.runs_dir)
-    if not options.runs_dir or "\0" in options.runs_dir:
-        raise UserError(f"{named('runs_dir')} must name a folder")
-    if name is not None and (name in ("", ".", "..") or name != os.path.basename(name) or set(name) & set("\\\0")):
-        raise UserError(f"{named('run_name')} '{name}' must be a plain folder name: no separators, no '..', not empty")
+    if not options.runs_dir or plain(options.runs_dir) != options.runs_dir:
+        raise UserError(f"{named('runs_dir')} '{options.runs_dir}' must name a folder, in UTF-8 and without control "
+                        "characters")
+    check_utf8(parent)
+    if name is not None and (plain(name) != name or not _PLAIN_NAME.fullmatch(name) or _RESERVED.fullmatch(name)):
+        raise UserError(f"{named('run_name')} '{name}' must be a plain folder name on every system: not empty, no "
+                        "separators, none of <>:\"|?* or of the control characters, no dot or space at its end, not a "
+                        "device of Windows such as CON")
     if name is not None and os.path.lexists(parent / name):
         raise UserError(f"{named('run_name', name)}: {parent / name} exists: choose another name, or go on with it by "
                         f"{resume_hint(parent / name)}")
@@ -70,8 +108,8 @@ def settings_to_resume(run, state, changes):
 
 def check_data_dir(run, options, changes):
     """Raise UserError if the folder of data that a Run had is no longer there and changes name no other."""
-    if options.data_dir and "data_dir" not in changes and not os.path.exists(options.data_dir):
-        raise UserError(f"{run}/config.json: its data_dir {options.data_dir} is not there: say where by "
+    if options.data_dir and not changes.keys() & {"data_dir", "data"} and not os.path.exists(options.data_dir):
+        raise UserError(f"{run}/config.json: its data_dir {options.data_dir:.200} is not there: say where by "
                         f"{named('data_dir')}")
 
 
@@ -82,12 +120,28 @@ def check_data(run, digest, source):
                         f"folder of the former by {named('data_dir')}")
 
 
+def check_size(config, path):
+    """Raise UserError if a checkpoint's file has less than the weights of a Config's network: it is built first."""
+    with contextlib.suppress(OSError):  # whoever reads it will say so
+        if os.path.getsize(path) < 4 * machine.n_weights(config):
+            raise UserError(f"{path}: too small for the network of config.json: one of them was edited or damaged")
+
+
+def check_utf8(path):
+    """Raise UserError if a path, made absolute, is not UTF-8, as TensorFlow wants those that it writes to."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{path}: its path is not UTF-8, as TensorFlow needs it: rename the folder") from None
+
+
 @contextlib.contextmanager
 def locked(run):
     """Keep every other process from training into a run; raise UserError if one does, or if it is read-only.
 
     The lock is the system's own (flock), held by the open file: it ends with its process, however that ends.
     """
+    check_utf8(run.path)
     import filelock  # not for those who only read a run
     lock = filelock.FileLock(run.path / ".lock", timeout=0)
     try:
@@ -105,25 +159,47 @@ def locked(run):
 
 @contextlib.contextmanager
 def noting_signals():
-    """Give a list in which Ctrl-C and SIGTERM are noted, so that the step in progress is finished; leave on the second.
+    """Give a list in which signals to end are noted, so that the step in progress is finished; leave on the second.
 
-    To be called in the main thread; the handlers that were there are put back.
+    To be called in the main thread.
     """
     signals = []
 
-    def note(number, _):
+    def keep(number, _):
         """Note the first signal, obey the second."""
         if signals:
             os._exit(128 + number)
         signals.append(number)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, note) for number in numbers]
-    try:
+    with handling_signals(keep):
         yield signals
+
+
+@contextlib.contextmanager
+def telling_how_to_go_on(run, config):
+    """Turn what a full disk or memory does to the training of a Run into a UserError with the command to go on by.
+
+    If whoever reads standard output leaves, as `head` does, the training goes on; that is said, too.
+    """
+    command, output.goes_on_in = resume_command(run, config), f"{run}/log.txt"
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or ("standard output" if error.strerror else run)
+        raise UserError(f"{where}: {error.strerror or error}: make room or mend it, then go on by {command}") from None
+    except MemoryError as error:
+        raise UserError(f"{out_of_memory(error)}; go on by {command}") from None
     finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
+        output.goes_on_in = None
+
+
+@contextlib.contextmanager
+def left_out():
+    """Say on stderr what is wrong with one run of many, if the block finds it so, and go on."""
+    try:
+        yield
+    except UserError as error:
+        note(f"left out: {error}")
 
 
 @contextlib.contextmanager
@@ -133,4 +209,4 @@ def only_noted(what):
         yield
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        print(f"note: {what}: {reason}", file=sys.stderr)
+        note(f"note: {what}: {reason}")

@@ -10,9 +10,15 @@ import os
 from pathlib import Path
 
 LANGUAGES = ("en", "ko")
-ORIGINAL, OTHER, SYNTHETIC = "original MNIST", "not the original MNIST", "synthetic digits, not MNIST"  # kinds of data
+ORIGINAL, OTHER, SYNTHETIC = "original MNIST", "not the original MNIST", "synthetic digits, not MNIST"
+KINDS = (ORIGINAL, OTHER, SYNTHETIC)  # of data
 
 _chosen = None
+
+
+def kind_of(environment):
+    """Return what environment.json, a dict, says of the data: one of the three kinds, or that it does not."""
+    return environment["data"] if environment.get("data") in KINDS else "unknown data"
 
 
 def use(language):

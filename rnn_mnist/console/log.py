@@ -1,11 +1,13 @@
 """The lines of a run's log, in a fixed form: people read and compare them; and what only a terminal gets."""
 
+import math
 import shlex
 import sys
 import time
 
 from rnn_mnist.console.command import script
 from rnn_mnist.console.languages import ORIGINAL, loud
+from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import differences
 
 
@@ -38,10 +40,10 @@ def epoch_line(row, config):
             f"seconds : {row['seconds']:.2f} images_per_second : {row['images_per_second']}")
 
 
-def last_lines(run, config, values):
+def last_lines(run, config, values, labels):
     """Yield the lines that end a log: the training set if it was scored, the result, and what to do next.
 
-    values: those of result.json.
+    values: those of result.json; labels: int [n], the test set's.
     """
     if "acc_train" in values:
         yield f"acc_train : {values['acc_train']:.4f} loss_train : {values['loss_train']:.4f}"
@@ -51,6 +53,11 @@ def last_lines(run, config, values):
     kind = "" if values["data"] == ORIGINAL else f" ({loud(values['data'])})"
     yield (f"acc_test : {values['acc_test']:.4f} loss_test : {values['loss_test']:.4f}{kind} "
            f"weights : {values['weights']} run : {run}")
+    often = max(labels.tolist().count(digit) for digit in range(10))
+    # Less than two standard deviations above what saying the most frequent digit every time gives.
+    if values["n_correct_test"] < often + 2 * math.sqrt(often * (1 - often / values["n_test"])):
+        yield (f"NOTE: NO BETTER THAN GUESSING ({often} of {values['n_test']} test images are of one digit): try "
+               "another learning rate or activation, or train longer")
     yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
 
 
@@ -62,7 +69,7 @@ def resume_command(run, config):
 def note_on_terminal(line):
     """Print a line on stderr if that is a terminal."""
     if sys.stderr.isatty():
-        print(line, file=sys.stderr)
+        note(line)
 
 
 def with_bar(batches, label, n_steps):

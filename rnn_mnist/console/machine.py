@@ -11,8 +11,10 @@ import os
 import platform
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
 
 ARM = "arm"  # processors of this kind have no instruction sets to choose from, and bits of their own
@@ -24,9 +26,13 @@ ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 # TensorFlow turns its oneDNN operations on by itself on some processors only. Without them Eigen cuts long sums into
 # pieces as large as suits the first-level cache, which makes the cache's size part of the result; oneDNN does not.
 PINNED = {} if DEFAULT_ISA == ARM else {"TF_ENABLE_ONEDNN_OPTS": "1", ISA_VARIABLE: DEFAULT_ISA.upper()}
-# Others that were seen to change the result.
-CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS")
+# Others that were seen to change the result, or by which oneDNN may, on processors that can, compute in 16 bits.
+CLEARED = ("TF_DETERMINISTIC_OPS", "TF_XLA_FLAGS", "TF_SET_ONEDNN_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE",
+           "DNNL_DEFAULT_FPMATH_MODE")
 
+# Measured on two cores with TensorFlow 2.21: 1.8 GB once it is imported, 2.3 GB in the default training. With less it
+# may hang in its threads.
+MIN_MEMORY = 2_500_000_000
 CURE = "pip install -r requirements.txt"
 
 _in_use = None
@@ -69,8 +75,7 @@ def to_look_with(isa, run=None):
     there = available()
     here = _in_use or (isa if isa in there else there[-1])
     if run and here != isa:
-        print(f"note: {run} was trained with {isa} and is computed with {here} here: figures agree within rounding",
-              file=sys.stderr)
+        note(f"note: {run} was trained with {isa} and is computed with {here} here: figures agree within rounding")
     return here
 
 
@@ -97,6 +102,46 @@ def use(isa):
     _in_use = isa
     if isa != ARM:
         os.environ[ISA_VARIABLE] = isa.upper()
+
+
+def check_process():
+    """Raise UserError if TensorFlow can't be imported into this process, or would not work as it must."""
+    check_installed()
+    if "tensorflow" in sys.modules:  # it may have chosen its matrix products already, and with them other bits
+        raise UserError("tensorflow was imported before rnn_mnist.tf1, which has to set it up: in a new process (in a "
+                        "notebook: after a restart of the kernel), import rnn_mnist.tf1 first")
+    if sys.flags.optimize > 1:
+        raise UserError("tf_keras needs the texts that python -OO and PYTHONOPTIMIZE=2 leave out: start without")
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in set("0123"):
+        raise UserError(f"TF_CPP_MIN_LOG_LEVEL is '{os.environ['TF_CPP_MIN_LOG_LEVEL']}': set it to 0, 1, 2 or 3, or "
+                        "to nothing")
+    _check_limit(MIN_MEMORY)
+
+
+def check_memory(config):
+    """Raise UserError if this process may not use as much memory as training the network of a Config takes at most.
+
+    TensorFlow crashes as often as it says so. Measured, as MIN_MEMORY, for networks of 500 to 4,000 units, minibatches
+    of 150 to 5,000, all forms: up to 6 times the variables with Adam's slots, and 8 times the states of a minibatch.
+    """
+    n_states = config.batch_size * (sum(config.hidden_sizes) or config.n_steps * config.n_neurons)
+    _check_limit(MIN_MEMORY + 4 * (6 * 3 * n_weights(config) + 8 * n_states))
+
+
+def n_weights(config):
+    """Return how many weights the hidden layers of a Config's network have."""
+    recurrent = (config.n_inputs + config.n_neurons, config.n_neurons)
+    return sum(n * (m + 1) for m, n in pairwise((784, *config.hidden_sizes) if config.hidden_sizes else recurrent))
+
+
+def _check_limit(needed):
+    """Raise UserError if the address space of this process is limited to less than so many bytes."""
+    with contextlib.suppress(ImportError):  # Windows has no such limits
+        import resource
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if 0 <= limit < needed:
+            raise UserError(f"this process may use {limit / 1e9:.1f} GB of memory addresses (ulimit -v), and "
+                            f"TensorFlow needs {needed / 1e9:.1f} for this: raise the limit")
 
 
 def check_installed():
@@ -157,10 +202,12 @@ def _version(package):
 def _git_commit():
     """Return the commit of this source tree, '-dirty' added if it was changed; None outside a checkout of it."""
     here, found = Path(__file__).resolve(), []
+    plain_git = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}  # GIT_DIR: elsewhere
     for words in (["ls-files", "--full-name", "--error-unmatch", str(here)],
                   ["describe", "--always", "--dirty", "--abbrev=40"]):
         try:
-            done = subprocess.run(["git", "-C", str(here.parent), *words], capture_output=True, text=True, timeout=5)
+            done = subprocess.run(["git", "-C", str(here.parent), *words], capture_output=True, text=True, timeout=5,
+                                  env=plain_git)
         except (OSError, subprocess.TimeoutExpired):
             return None
         found.append(done.stdout.strip())

@@ -1,17 +1,22 @@
 """Settings as dataclass fields: declared with default, help and range on one spot, checked and converted when made.
 
-What is wrong is told in Python's words, or in flags on the command line. Knows no setting and no other module.
+What is wrong is told in Python's words, or in flags on the command line. Knows no setting.
 """
 
 import dataclasses
 import math
 import os
 
+from rnn_mnist.console.output import plain
+
 as_flags = False  # whether messages call settings by their flags: command.run turns it on
 
 
 class UserError(Exception):
     """Say in one line what is wrong, where, and what to do; the scripts print it and exit with 2."""
+
+    def __init__(self, message):
+        super().__init__(plain(message))
 
 
 class Stopped(Exception):
@@ -41,14 +46,24 @@ def resume_hint(run):
 
 
 def setting(default, help, *, needs=None, flag=True, **limits):
-    """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0)."""
+    """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0).
+
+    limits: low and high; choices; longest, of how many numbers; at_most: (other setting, what it counts).
+    """
     return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
 
 
 def convert(settings):
-    """Give every field the type it is declared with, or raise UserError; numbers are checked against their range."""
+    """Give every field the type it is declared with, or raise UserError; numbers are checked against their limits."""
     for item in dataclasses.fields(settings):
         object.__setattr__(settings, item.name, _converted(item, getattr(settings, item.name)))
+    for item in dataclasses.fields(settings):
+        if "at_most" in item.metadata:
+            other, counted = item.metadata["at_most"]
+            value, most = getattr(settings, item.name), getattr(settings, other)
+            if value > most:
+                raise UserError(f"{named(item.name, value)} is more than the {most} {counted}: give at most "
+                                f"{named(item.name, most)}")
 
 
 def changed(settings, given):
@@ -104,6 +119,8 @@ def _converted(item, value):
     wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind,)
     if wrong := [number for number in numbers if type(number) not in wanted]:
         raise UserError(f"{named(item.name)} must be {_TYPE_WORDS[kind]}, got {wrong[0]!r:.60}")
+    if len(numbers) > limits.get("longest", len(numbers)):
+        raise UserError(f"{named(item.name)} must be at most {limits['longest']} numbers, got {len(numbers)}")
     if "choices" in limits and value not in limits["choices"]:
         raise UserError(f"{named(item.name)} must be one of {', '.join(limits['choices'])}, got {value!r:.60}")
     for number in numbers if kind in (int, float, tuple) else ():
