@@ -7,14 +7,23 @@ whole one is there. A run begins with a state that names none. Where the order o
 and epoch. `run` is the path of a run directory, but for check_settings.
 """
 
+import contextlib
+import hashlib
 import os
+import shutil
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from rnn_mnist import files
+from rnn_mnist.console import guard
+from rnn_mnist.console.command import script
+from rnn_mnist.console.forms import check_state
 from rnn_mnist.console.settings import UserError, convert, read, setting
 
 STATE_FILES = ("last.json", "previous.json")
+CURE = f"put it back, or repeat the run by {script('rerun')} "
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class State:
     n_images: int = setting(0, "images in them", low=0)
     n_correct: int = setting(0, "those classified right", low=0)
     xentropy: float = setting(0.0, "their cross-entropy, summed", low=0)
-    seconds: float = setting(0.0, "of training in the epoch in progress", low=0)
+    seconds: float = setting(0.0, "of training in the epoch in progress", low=0, high=1e9)
     best_epoch: int = setting(-1, "-1: none yet", low=-1)
     best_acc_valid: float = setting(-1.0, "its validation accuracy", low=-1, high=1)
     step: int = setting(-1, "global step of the checkpoint; -1: none, before the first step", low=-1)
@@ -41,8 +50,6 @@ class State:
 
     def __post_init__(self):
         convert(self)
-        if self.n_steps > self.n_images or self.best_epoch > self.epoch:
-            raise UserError("n_steps or best_epoch: not possible")
 
 
 def settings_digest(config):
@@ -52,6 +59,7 @@ def settings_digest(config):
 
 def check_settings(run, state):
     """Raise UserError unless the settings of a Run are those that a State was saved with."""
+    guard.check_size(run.config, _paths(run.path, state.step)[0])
     if state.config != settings_digest(run.config):
         raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
 
@@ -63,12 +71,12 @@ def save_checkpoint(run, state, step, write_variables, best=False):
     """
     sys.audit("rnn_mnist.checkpoint", step)
     folder = run / "checkpoints"
-    write_variables(prefix(run, step))
+    write_variables(_prefix(run, step))
     for path in _paths(run, step):
         with open(path, "r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
     files.sync_folder(folder)
-    state = replace(state, step=step, digest=_digest(run, step))
+    state = replace(state, step=step, digest=_digest(_paths(run, step)))
     if best:
         state = replace(state, best_step=step, best_digest=state.digest)
     if (folder / "last.json").is_file():  # it may have been deleted meanwhile
@@ -91,11 +99,41 @@ def read_state(run, name, best=False):
 
     The best epoch's checkpoint is looked at only if `best` is set.
     """
-    state = _parse_state(run / "checkpoints" / name)
+    path = run / "checkpoints" / name
+    state = _parse_state(path)
+    check_state(state, path)
     for step, digest in [(state.step, state.digest)] + [(state.best_step, state.best_digest)] * best:
-        if step >= 0 and _digest(run, step) != digest:
-            raise UserError(f"{prefix(run, step)}.*: damaged: not what {name} knows them by")
+        if step >= 0 and _digest(_paths(run, step)) != digest:
+            raise UserError(f"{_prefix(run, step)}.*: damaged: not what {name} knows them by")
     return state
+
+
+def stamp(run):
+    """Return what is another after every save; None if last.json is not there."""
+    with contextlib.suppress(OSError):
+        status = os.lstat(run / "checkpoints" / "last.json")
+        return status.st_ino, status.st_mtime_ns
+
+
+@contextlib.contextmanager
+def copied(run, step, digest):
+    """Give the prefix of a copy of a checkpoint in a temporary folder; raise UserError unless it has this digest.
+
+    TensorFlow takes "[" in a path for a pattern, and a run that is being trained removes its checkpoints.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copies = [Path(folder, path.name) for path in _paths(run, step)]
+        for path, copy in zip(_paths(run, step), copies, strict=True):
+            try:
+                shutil.copyfile(path, copy)
+            except FileNotFoundError as error:
+                raise UserError(f"{path}: cannot be read ({error.strerror}): {CURE}{run}") from None
+            except OSError as error:
+                error.filename = folder
+                raise
+        if _digest(copies) != digest:
+            raise UserError(f"{_prefix(run, step)}.*: damaged: {CURE}{run}")
+        yield str(copies[1].with_suffix(""))
 
 
 def find_state(run, best=False):
@@ -112,24 +150,31 @@ def find_state(run, best=False):
 
 
 def restore_files(run, state):
-    """Put log.txt and metrics.csv back to what they were when the State was saved, and take a result away."""
-    (run / "result.json").unlink(missing_ok=True)
+    """Put log.txt and metrics.csv back to what they were; remove a result, and what a killed process was writing."""
     files.write(run / "log.txt", state.log)
     files.write(run / "metrics.csv", state.metrics)
+    (run / "result.json").unlink(missing_ok=True)  # last: what has failed before costs nothing
+    for folder in (run, run / "checkpoints"):
+        for path in folder.glob(f".*{files.BESIDE}"):
+            path.unlink()
 
 
-def prefix(run, step):
+def _prefix(run, step):
     """Return the path that tf.train.Saver knows a checkpoint by."""
     return str(run / "checkpoints" / f"step-{step:08d}")
 
 
 def _paths(run, step):
-    return [run / "checkpoints" / f"step-{step:08d}.{ending}" for ending in ("data-00000-of-00001", "index")]
+    return [Path(f"{_prefix(run, step)}.{ending}") for ending in ("data-00000-of-00001", "index")]
 
 
-def _digest(run, step):
-    """Return the digest of a checkpoint's files; raise UserError, naming it, if one can't be read."""
-    return files.digest(b"".join(files.read_bytes(path, limit=2**40) for path in _paths(run, step)))
+def _digest(paths):
+    """Return the SHA-256 (hex) of files, one after the other; raise UserError, naming it, if one can't be read."""
+    found = hashlib.sha256()
+    for path in paths:
+        with files.opened(path, guard.MAX_BYTES, f"{CURE}{path.parents[1]}") as file:
+            hashlib.file_digest(file, lambda: found)
+    return found.hexdigest()
 
 
 def _parse_state(path):

@@ -1,8 +1,10 @@
 """The one way to read a file, to write one so that it appears whole, and to take a digest. Nothing read is trusted."""
 
+import contextlib
 import hashlib
 import json
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -10,10 +12,15 @@ from rnn_mnist.console.settings import UserError
 
 MAX_BYTES = 64_000_000
 CURE = "restore or delete it"
+BESIDE = ".tmp"  # ending of the hidden files that are being written, or were when their process was killed
 
 
-def read_bytes(path, limit=MAX_BYTES, cure=CURE):
-    """Return the content of a regular file; raise UserError if it can't be read or has more than `limit` bytes."""
+@contextlib.contextmanager
+def opened(path, limit=MAX_BYTES, cure=CURE):
+    """Give a regular file, open for reading bytes; raise UserError if it, or it within the block, can't be read.
+
+    One of more than `limit` bytes is refused.
+    """
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -21,9 +28,15 @@ def read_bytes(path, limit=MAX_BYTES, cure=CURE):
         if status.st_size > limit:
             raise UserError(f"{path}: larger than {limit // 1_000_000} MB: {cure}")
         with open(path, "rb") as file:
-            return file.read()
+            yield file
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): {cure}") from None
+
+
+def read_bytes(path, limit=MAX_BYTES, cure=CURE):
+    """Return the content of a file; raise UserError as opened does."""
+    with opened(path, limit, cure) as file:
+        return file.read()
 
 
 def read_text(path):
@@ -38,6 +51,7 @@ def read_json(path):
     """Return the dict in a JSON file; raise UserError if it can't be read or holds something else."""
     try:
         values = json.loads(read_text(path))
+        json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair would fail where it is written
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({str(error)[:80]}): {CURE}") from None
     if not isinstance(values, dict):
@@ -50,14 +64,15 @@ def write(path, content):
     path = Path(path)
     if isinstance(content, dict):
         content = json.dumps(content, indent=2) + "\n"
-    beside = path.with_name(f".{path.name}.tmp")
+    # Nobody can have put a link of that name there, and it is never too long.
+    beside = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}{BESIDE}")
     try:
-        with open(beside, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as error:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
         error.filename = str(path)  # writing, unlike opening, leaves it out
         raise
@@ -65,8 +80,8 @@ def write(path, content):
 
 
 def append(path, content):
-    """Append text or bytes to a file and flush it to disk; if the disk refuses a part, nothing is appended."""
-    with open(path, "ab", buffering=0) as file:
+    """Append text or bytes to a file that is there and flush it to disk; if it refuses a part, nothing is appended."""
+    with open(path, "ab", buffering=0, opener=lambda path, flags: os.open(path, flags & ~os.O_CREAT)) as file:
         size = file.tell()
         try:
             left = memoryview(content.encode() if isinstance(content, str) else content)

@@ -1,12 +1,8 @@
 """Every session.run: one loop over minibatches for training, validation and test; weights out and in."""
 
-import glob
 import hashlib
 import math
-import os
-import shutil
 import sys
-import tempfile
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +42,7 @@ class Network:
 
     def __init__(self, config, threads=0):
         machine.use(config.isa)
+        machine.check_memory(config)
         sys.audit("rnn_mnist.graph", config)
         self.config, self.graph = config, build_graph(config)
         self.n_threads = threads or min(config.replicas, machine.n_cores())
@@ -56,7 +53,7 @@ class Network:
         rewriting = settings.graph_options.rewrite_options
         rewriting.remapping = rewriting.OFF
         self.session = tf.Session(graph=self.graph.tf_graph, config=settings)
-        self.session.run(self.graph.init)
+        self._run(self.graph.init)
 
     def __enter__(self):
         return self
@@ -76,7 +73,7 @@ class Network:
         with graph.tf_graph.as_default():  # once and not per step, of which it would be a twentieth
             rate = {graph.dropout_rate: dropout} if dropout else {}
             for batch in batches:
-                n_correct, xentropy, *_ = self.session.run(fetches, {graph.pixels: batch[0], graph.y: batch[1], **rate})
+                n_correct, xentropy, *_ = self._run(fetches, {graph.pixels: batch[0], graph.y: batch[1], **rate})
                 if train and not math.isfinite(xentropy):
                     raise Diverged(totals.n_steps)
                 totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]),
@@ -97,11 +94,18 @@ class Network:
     def run(self, fetches, tensors=(), values=()):
         """Return what the session makes of fetches, a structure of tensors, with values fed for tensors."""
         with self.graph.tf_graph.as_default():  # elsewhere TensorFlow 2 lets no tensor be a key
-            return self.session.run(fetches, dict(zip(tensors, values, strict=True)))
+            return self._run(fetches, dict(zip(tensors, values, strict=True)))
 
     def weights(self):
         """Return {variable name: float32 array} of all trainable variables, sorted by name."""
-        return self.session.run(self.graph.weights)
+        return self._run(self.graph.weights)
+
+    def _run(self, fetches, feed=None):
+        """Return what session.run does; raise MemoryError if it fails: graph and data are sound, memory may not do."""
+        try:
+            return self.session.run(fetches, feed)
+        except tf.errors.OpError as error:  # it is not always told as ResourceExhaustedError
+            raise MemoryError(reason(error)) from None
 
     def save(self, prefix):
         """Write all variables to a checkpoint; raise OSError if the disk refuses."""
@@ -114,12 +118,10 @@ class Network:
     def restore(self, prefix):
         """Read all variables back from a checkpoint; raise UserError if it does not fit the graph."""
         try:
-            with tempfile.TemporaryDirectory() as folder, self.graph.tf_graph.as_default():
-                for path in glob.glob(glob.escape(prefix) + ".*"):  # TensorFlow takes "[" in a path for a pattern
-                    shutil.copy(path, folder)
-                self.graph.saver.restore(self.session, os.path.join(folder, os.path.basename(prefix)))
+            with self.graph.tf_graph.as_default():
+                self.graph.saver.restore(self.session, prefix)
         except (tf.errors.OpError, ValueError) as error:
-            raise UserError(f"{prefix}: cannot be read as a checkpoint of this network: {reason(error)}") from None
+            raise UserError(f"the checkpoint cannot be read as one of this network: {reason(error)}") from None
 
 
 def on_cpu(**settings):

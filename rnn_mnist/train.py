@@ -13,10 +13,10 @@ import numpy as np
 from rnn_mnist import checkpoint, session
 from rnn_mnist.checkpoint import State
 from rnn_mnist.config import Config, RunOptions, with_settings
-from rnn_mnist.console import log, machine
-from rnn_mnist.console.guard import check_data, check_data_dir, check_place, locked, only_noted, settings_to_resume
+from rnn_mnist.console import forms, guard, log, machine
 from rnn_mnist.console.languages import SYNTHETIC
-from rnn_mnist.console.settings import Stopped, UserError, named, sort
+from rnn_mnist.console.output import note
+from rnn_mnist.console.settings import Stopped, named, sort
 from rnn_mnist.data import Data, load_data, shuffle_batch
 from rnn_mnist.run import Run, create_run
 from rnn_mnist.session import Diverged, Network, Totals
@@ -33,14 +33,14 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
     """
     given, given_options = sort(settings, Config, RunOptions)
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
-    check_place(options)
+    guard.check_place(options)
     config = replace(config, isa=machine.resolve(config.isa))
     name = name or log.run_name(config, base or Config())
     data = load_data(config, options)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
         run = create_run(config, options, name, _environment(network, data))
-        with locked(run), signals as noted:
+        with guard.locked(run), signals as noted, guard.telling_how_to_go_on(run, config):
             run.log(log.first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
             state = checkpoint.save_state(run.path, state)
@@ -53,20 +53,22 @@ def resume(run, changes, signals=NO_SIGNALS):
     changes: {setting: value} given anew; epochs and RunOptions are accepted. Raise UserError if others are changed, or
     if a file that it needs is damaged, and as train does.
     """
-    with locked(run):
+    with guard.locked(run):
         state = checkpoint.find_state(run.path, best=bool(run.config.patience))
         checkpoint.check_settings(run, state)
-        config, options = settings_to_resume(run, state, changes)
+        config, options = guard.settings_to_resume(run, state, changes)
         if run.result and (end := _end(config, state)):
             # Not an error: whoever repeats the command until it succeeds may not know that a kill came after the end.
-            print(f"{run} is finished: {end}", file=sys.stderr)
+            note(f"{run} is finished: {end}")
             return run
-        check_data_dir(run, options, changes)
+        guard.check_data_dir(run, options, changes)
         data = load_data(config, options)
-        check_data(run, state.data, data.source)
-        with Network(config, options.threads) as network, signals as noted:
+        guard.check_data(run, state.data, data.source)
+        forms.check_position(run, state, len(data.train.labels), config.batch_size)
+        with guard.telling_how_to_go_on(run, config), Network(config, options.threads) as network, signals as noted:
             if state.step >= 0:
-                network.restore(checkpoint.prefix(run.path, state.step))
+                with checkpoint.copied(run.path, state.step, state.digest) as prefix:
+                    network.restore(prefix)
             checkpoint.restore_files(run.path, state)
             run.note_environment(_environment(network, data))
             run.write_settings(config, options)
@@ -115,10 +117,6 @@ class _Trainer:
             self.run.log(f"stopped : {why}")
             raise Stopped(f"diverged: {why}: try a lower {named('learning_rate')}; the epochs before are kept in "
                           f"{self.run}", code=3) from None
-        except OSError as error:
-            where = error.filename or ("standard output" if error.strerror else self.run)
-            raise UserError(f"{where}: {error.strerror or error}: make room or mend it, then go on by "
-                            f"{log.resume_command(self.run, self.config)}") from None
         if self.signals:
             raise Stopped(f"interrupted; {self.run} is finished all the same", 128 + self.signals[0])
         return self.run
@@ -155,7 +153,7 @@ class _Trainer:
         row = {"epoch": state.epoch, "acc_batch": after.accuracy, "loss_batch": after.loss,
                "acc_running": state.n_correct / state.n_images, "loss_running": state.xentropy / state.n_images,
                "acc_valid": None, "loss_valid": None, "penalty": float(self.network.run(self.network.graph.penalty)),
-               "seconds": round(state.seconds, 3), "images_per_second": round(state.n_images / state.seconds)}
+               "seconds": round(state.seconds, 3), "images_per_second": round(state.n_images / (state.seconds or 1e-9))}
         if len(self.data.valid.labels):
             valid = self.network.evaluate(*self.data.valid)
             row |= {"acc_valid": valid.accuracy, "loss_valid": valid.loss}
@@ -165,9 +163,10 @@ class _Trainer:
         self.events.add_epoch(self.run.path, row, self.network.weights() if self.options.histograms else {})
         self.run.log(log.epoch_line(row, self.config))
         best = row["acc_valid"] is not None and row["acc_valid"] > state.best_acc_valid
+        state = replace(state, epoch=state.epoch + 1, **Totals()._asdict(), seconds=0.0)
         if best:
-            state = replace(state, best_epoch=state.epoch, best_acc_valid=row["acc_valid"])
-        return self.save(replace(state, epoch=state.epoch + 1, **Totals()._asdict(), seconds=0.0), best)
+            state = replace(state, best_epoch=row["epoch"], best_acc_valid=row["acc_valid"])
+        return self.save(state, best)
 
     def save(self, state, best=False):
         """Save a checkpoint of a State and return it."""
@@ -184,7 +183,8 @@ class _Trainer:
         """Score the test set once, write the last lines and, last of all, result.json."""
         best = bool(self.config.patience) and state.best_epoch >= 0
         if best:
-            self.network.restore(checkpoint.prefix(self.run.path, state.best_step))
+            with checkpoint.copied(self.run.path, state.best_step, state.best_digest) as prefix:
+                self.network.restore(prefix)
         test, metrics = self.network.evaluate(*self.data.test), self.run.metrics
         epoch = metrics[state.best_epoch if best else -1]
         values = {"data": self.data.source.kind, "acc_test": test.accuracy, "loss_test": test.loss,
@@ -196,12 +196,12 @@ class _Trainer:
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)
             values |= {"acc_train": whole.accuracy, "loss_train": whole.loss}
-        for line in log.last_lines(self.run, self.config, values):
+        for line in log.last_lines(self.run, self.config, values, self.data.test.labels):
             self.run.log(line)
         self.events.add_result(self.run.path, values)
         if self.options.plots:
             sys.audit("rnn_mnist.plots", self.run.path)
-            with only_noted("the learning curves could not be drawn"):
+            with guard.only_noted("the learning curves could not be drawn"):
                 self.run.plot()
         sys.audit("rnn_mnist.result", self.run.path)
         self.run.write_result(self.config, values)

@@ -34,8 +34,12 @@ def network_of(config, variables):
     return Network(layers, config.activation, n_steps, config.pixels, forward)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def logits(network, X):
-    """Return float32 logits, [10] of one image X [784] or [n, 10] of X [n, 784]."""
+    """Return float32 logits, [10] of one image X [784] or [n, 10] of X [n, 784].
+
+    Weights so large that sums overflow make them infinite or NaN, without a warning.
+    """
     *hidden_layers, (kernel, bias) = network.layers
     activation, hidden = ACTIVATIONS[network.activation], X
     if network.forward:

@@ -1,12 +1,14 @@
 """A trained network taken out of the project: a SavedModel for plain TensorFlow 2, an npz for everything else.
 
-Both are written into a hidden folder beside the target, read back, and made to predict; only if they give the run's
-logits does the target appear, whole, in one rename.
+Both are written into a temporary folder, read back, and made to predict; only if they give the run's logits does the
+target appear, whole, in one rename.
 """
 
 import contextlib
 import os
+import secrets
 import shutil
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +18,8 @@ from rnn_mnist.config import Config
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.export.numpy_network import network_of, rounding_bound
-from rnn_mnist.files import sync_folder
+from rnn_mnist.export.opened import open_scored
+from rnn_mnist.files import BESIDE, sync_folder
 from rnn_mnist.graph import LOGITS
 from rnn_mnist.session import on_cpu
 from rnn_mnist.tf1 import building, tf
@@ -50,7 +53,7 @@ def export_run(run, out=None):
         raise UserError(f"{target} exists: move or delete it, or choose another folder by {named('out')}")
     # In one part, as whoever loads the files computes: where a minibatch is cut, its last rows are other images, and
     # oneDNN's products sum the last rows, those that do not fill a block, in another order.
-    with run.open_network(replicas=1) as network:
+    with open_scored(run, replicas=1) as (network, _, result):
         config = network.config
         X = synthetic.draw(N_CHECKED, seed=0)[0] / np.float32(255 if config.pixels == "unit" else 1)
         logits, arrays = network.predict(X), network.weights()
@@ -61,27 +64,39 @@ def export_run(run, out=None):
                      "weights.npz": _logits_of_npz(folder / "weights.npz", config, X)}
         bound = rounding_bound(network_of(config, arrays), X.reshape(len(X), -1))
         difference = max(_check(target / name, logits, others, bound) for name, others in read_back.items())
-    return Export(target, config, run.result is not None, difference, bound)
+    return Export(target, config, result is not None, difference, bound)
 
 
 @contextlib.contextmanager
 def _writing_whole(target):
-    """Give an empty folder that takes the target's name when the block has ended well, and vanishes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
-    beside.mkdir()
+    """Give an empty folder whose content is in target when the block has ended well; target appears whole or not.
+
+    The folder is a temporary one: TensorFlow takes what stands in a path, such as "[", for a pattern.
+    """
+    beside = target.parent / f".export-{secrets.token_hex(8)}{BESIDE}"  # two exports at once have one each
     try:
-        yield beside
-        for path in [path for path in beside.rglob("*") if path.is_file()]:
-            with open(path, "r+b") as file:
-                os.fsync(file.fileno())
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(folder, beside, copy_function=_copy)
+        if os.path.lexists(target):
+            raise UserError(f"{target} exists: another export was faster")
         os.rename(beside, target)
-    except tf.errors.OpError as error:
-        raise OSError(f"cannot write {target}: {str(error).strip().splitlines()[0]:.120}") from None
+    except (tf.errors.OpError, shutil.Error) as error:
+        raise OSError(f"cannot write {target}: {' '.join(str(error).split()):.120}") from None
+    except OSError as error:
+        error.filename = str(target)
+        raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     sync_folder(target.parent)
+
+
+def _copy(source, target):
+    """Copy a file and flush it to disk."""
+    shutil.copyfile(source, target)
+    with open(target, "r+b") as file:
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ it, so nothing stands twice and a torn or lost file is repaired. One event holds
 
 import dataclasses
 import io
+import os
 import time
 
 import numpy as np
@@ -19,6 +20,7 @@ from rnn_mnist import files
 from rnn_mnist.console.settings import applies
 from rnn_mnist.tf1 import tf
 
+MAX_BYTES = 2**30  # of an event file that is read
 N_BINS = 30  # of a histogram, as TensorBoard draws them
 AT_THE_END = ("acc_test", "loss_test", "acc_train", "loss_train")
 
@@ -69,17 +71,33 @@ def _files(run):
 
 def _read(path):
     """Yield the events of a file up to its end or its first damage."""
+    if not _has_possible_lengths(path):
+        return
     try:
         yield from tf.train.summary_iterator(str(path))
     except (tf.errors.OpError, DecodeError):
         return
 
 
+def _has_possible_lengths(path):
+    """Tell whether no record of a file claims to be longer than the file: TensorFlow's reader would crash."""
+    size, position = os.path.getsize(path), 0
+    with open(path, "rb") as file:
+        while len(head := file.read(8)) == 8:
+            length = int.from_bytes(head, "little")
+            if length > size:
+                return False
+            position += length + 16  # a length, its check sum, the record and its check sum
+            file.seek(position)
+    return size <= MAX_BYTES
+
+
 def _append(run, events):
     """Append events to a run's event file; a file deleted meanwhile is begun anew, and whole again after a resume."""
-    path = (_files(run) or [run / "events" / "events.out.tfevents.0"])[-1]
-    path.parent.mkdir(exist_ok=True)
-    files.append(path, _frames(events))
+    if found := _files(run):
+        return files.append(found[-1], _frames(events))
+    (run / "events").mkdir(exist_ok=True)
+    files.write(run / "events" / "events.out.tfevents.0", _frames(events))
 
 
 def _frames(events):
