@@ -20,6 +20,7 @@ from rnn_mnist.console.settings import UserError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")
 MAX_PIXELS = 64_000_000  # 256 MB once decoded
 MAX_BYTES = 256_000_000
+STRIP = 2**20  # pixels that are converted at a time
 MIN_SIDE, MAX_SIDE = 256, 1024  # the longer side, in pixels, of the picture that is worked on
 MIN_CONTRAST = 0.04  # of full white: a picture with less is blank
 BOX, SIDE = 20, 28
@@ -31,15 +32,19 @@ def open_picture(name):
     Its mode is RGB, RGBA, or F with values 0..255. "-" is standard input. Raise UserError, naming the file, if it is
     missing, empty, no picture, damaged or too large.
     """
-    content = _read_bytes(name)
     try:
+        content = _read_bytes(name)
         with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             picture.draft(None, (MAX_SIDE, MAX_SIDE))  # a JPEG is decoded at half the size or less if that is enough
-            upright = _plain(ImageOps.exif_transpose(picture))
-            upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-            return upright
+            ImageOps.exif_transpose(picture, in_place=True)
+            shrunk = _shrunk(picture)
+            return _stretched(shrunk) if picture.mode in ("I", "F") else shrunk
+    except UserError:
+        raise
+    except MemoryError:
+        raise UserError(f"{name}: there is not enough memory for this picture: make it smaller") from None
     except UnidentifiedImageError:
         raise UserError(f"{name}: not a picture: give a PNG, JPEG, GIF, BMP, TIFF, WebP or PPM") from None
     except Image.DecompressionBombError:
@@ -87,14 +92,43 @@ def _read_bytes(name):
     return content
 
 
+def _shrunk(picture):
+    """Return a Pillow image of any mode as _plain does, with at most MAX_SIDE pixels a side.
+
+    Of a large one, k x k pixels are made one first, in strips, because converting it whole takes its memory twice;
+    not by Pillow's reduce(), which overflows in mode I.
+    """
+    k = max(picture.size) // (2 * MAX_SIDE)
+    shrunk = _plain(picture) if k < 2 else Image.fromarray(np.concatenate(
+        [np.asarray(strip.resize([-(-side // k) for side in strip.size], Image.Resampling.BOX))
+         for strip in map(_plain, _strips(picture, k))]))
+    shrunk.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    return shrunk
+
+
+def _strips(picture, k):
+    """Yield a picture from top to bottom in parts of about STRIP pixels, a multiple of k rows each but the last."""
+    width, height = picture.size
+    n_rows = k * max(1, STRIP // (k * width))
+    for top in range(0, height, n_rows):
+        yield picture.crop((0, top, width, min(top + n_rows, height)))
+
+
 def _plain(picture):
-    """Return a Pillow image of any mode as F (deeper than 8 bits), RGBA (transparent somewhere) or RGB."""
+    """Return a Pillow image of any mode as F (16 bits), RGBA (transparent somewhere) or RGB; I stays I, and F F."""
     if picture.mode.startswith("I;16"):
         return picture.convert("F").point(lambda value: value * (1 / 257) + 0)
-    if picture.mode in ("I", "F"):  # of no fixed range
-        values = np.nan_to_num(np.asarray(picture, np.float64), posinf=0, neginf=0)
-        return Image.fromarray(((values - values.min()) * (255 / max(np.ptp(values), 1e-30))).astype(np.float32))
+    if picture.mode == "F":
+        return Image.fromarray(np.nan_to_num(np.asarray(picture), posinf=0, neginf=0))
+    if picture.mode == "I":
+        return picture.copy()
     return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+
+
+def _stretched(picture):
+    """Return a Pillow image of mode I or F, which have no fixed range, as F with values 0..255."""
+    values = np.asarray(picture, np.float64)
+    return Image.fromarray(((values - values.min()) * (255 / max(np.ptp(values), 1e-30))).astype(np.float32))
 
 
 def _has_mnist_form(pixels):

@@ -3,14 +3,17 @@
 No file is used before its SHA-256 was compared. pooch does the fetching; it is imported only when something is fetched.
 """
 
-import contextlib
+import concurrent.futures
 import hashlib
+import io
 import os
 import sys
 import tempfile
 import threading
+import time
 
 from rnn_mnist.console.settings import named
+from rnn_mnist.files import MAX_BYTES, write
 
 NPZ = {"mnist.npz": "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}
 GZIPS = {
@@ -28,6 +31,7 @@ MIRRORS = (
 HOW_TO_GET = (f"fetch {MIRRORS[0][0]}mnist.npz, or {', '.join(GZIPS)} from {MIRRORS[1][0]} or {MIRRORS[2][0]}, "
               "and give their folder by")
 TIMEOUT = 5  # seconds without an answer after which a mirror counts as dead
+WHOLE_TIME = 600  # seconds after which a mirror is given up, whatever it has sent
 
 
 def cache_folder():
@@ -86,37 +90,74 @@ def _hindrance(cache):
 
 def _fetch(url, folder, files):
     """Fetch files into a folder, each whole and verified or not at all; return None, or why it failed."""
-    import pooch
-
-    host = url.split("/")[2]
-    pooch.get_logger().setLevel("CRITICAL")
+    host, end = url.split("/")[2], time.monotonic() + WHOLE_TIME
     if not _answers(url + next(iter(files))):
         return f"no answer from {host}"
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=2**16, progressbar=sys.stderr.isatty())
     try:
         for name, digest in files.items():
-            pooch.retrieve(url + name, known_hash=f"sha256:{digest}", fname=name, path=folder, downloader=downloader)
+            path = os.path.join(folder, name)
+            if not _is_sound(path, digest):
+                content = _within(end - time.monotonic(), _download, url + name, end)
+                if hashlib.sha256(content).hexdigest() != digest:
+                    raise ValueError(f"{name} has the wrong SHA-256")
+                os.makedirs(folder, exist_ok=True)
+                write(path, content)
     except (OSError, ValueError) as error:
-        return f"download from {host} failed: {' '.join(str(error).split())[:120]}"
+        reason = " ".join(str(error).split())[:120] or f"not done in {WHOLE_TIME} seconds"
+        return f"download from {host} failed: {reason}"
     return None
 
 
 def _answers(url):
-    """Tell whether a mirror answers within TIMEOUT seconds.
-
-    Asked in a thread of its own, because neither the look-up of a name nor trying one address after another keeps to
-    the time-out that requests is given.
-    """
+    """Tell whether a mirror answers within TIMEOUT seconds."""
     import pooch
 
-    answers = []
+    ask = pooch.HTTPDownloader(timeout=TIMEOUT)
+    try:
+        return _within(TIMEOUT, ask, url, None, None, True)
+    except (OSError, ValueError):
+        return False
 
-    def ask():
-        """Note that the mirror answers."""
-        with contextlib.suppress(OSError, ValueError):
-            answers.append(pooch.HTTPDownloader(timeout=TIMEOUT)(url, None, None, check_only=True))
 
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(TIMEOUT)
-    return answers == [True]
+def _download(url, end):
+    """Return the bytes of a file on the web; raise OSError or ValueError if it can't be had, or is too large."""
+    import pooch
+
+    content = _Bounded(end)
+    pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=2**16, progressbar=sys.stderr.isatty())(url, content, None)
+    return content.getvalue()
+
+
+class _Bounded(io.BytesIO):
+    """Take up to MAX_BYTES, and nothing once the time is over: whoever writes then was left alone."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.end = end
+
+    def write(self, content):
+        """Append bytes."""
+        if self.tell() + len(content) > MAX_BYTES:
+            raise OSError(f"a file is larger than {MAX_BYTES // 1_000_000} MB")
+        if time.monotonic() > self.end:
+            raise TimeoutError
+        return super().write(content)
+
+
+def _within(seconds, function, *args):
+    """Return what a function returns; raise what it raises, or TimeoutError if it takes longer.
+
+    It runs in a thread that is left alone then: the time-out that requests is given bounds neither the look-up of a
+    name, nor trying one address after another, nor an answer that comes in drops.
+    """
+    future = concurrent.futures.Future()
+
+    def run():
+        """Have the future end as the function does."""
+        try:
+            future.set_result(function(*args))
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)

@@ -6,7 +6,6 @@ import io
 import math
 import os
 import struct
-import sys
 import warnings
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.console.languages import ORIGINAL, OTHER, SYNTHETIC
+from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import download, synthetic
 from rnn_mnist.files import digest, read_bytes
@@ -30,6 +30,7 @@ PARTS = (
 )
 MAX_IMAGES = 1_000_000  # per file
 MAX_BYTES = 784 * MAX_IMAGES + 1000  # of a file, and of what it unpacks to: one made to unpack endlessly is cut off
+MAX_MEMBERS = 1000  # of an npz: zipfile keeps half a kilobyte of each
 CHUNK = 2**20
 AGAIN = "fetch the file again"
 
@@ -80,8 +81,7 @@ def _find(data, data_dir, offline):
         return read_arrays(path), path
     if data == "mnist":
         raise UserError(f"no MNIST on this machine ({why}): {download.HOW_TO_GET} {named('data_dir')}")
-    print(f"NOTE: NO MNIST ON THIS MACHINE ({why}): USING SYNTHETIC DIGITS. These scores are not MNIST scores.",
-          file=sys.stderr, flush=True)
+    note(f"NOTE: NO MNIST ON THIS MACHINE ({why}): USING SYNTHETIC DIGITS. These scores are not MNIST scores.")
     return synthetic.load_digits(download.cache_folder()), None
 
 
@@ -102,7 +102,7 @@ def read_arrays(path):
         arrays = [_read_idx(file, n_dims) for file, (_, _, n_dims, _) in zip(files, PARTS, strict=True)]
     else:
         npz = os.path.join(path, "mnist.npz") if os.path.isdir(path) else path
-        files = [f"{npz}, {key}" for _, key, _, _ in PARTS]
+        files = [f"{npz}: {key}" for _, key, _, _ in PARTS]
         arrays = _read_npz(npz)
     for k in (0, 2):
         images, labels = arrays[k], arrays[k + 1]
@@ -148,50 +148,80 @@ def _read_idx(path, n_dims):
         if magic != 0x800 + n_dims:
             raise UserError(f"{path}: magic number {magic}, expected {0x800 + n_dims}: not an IDX file of "
                             f"{'images' if n_dims == 3 else 'labels'}")
-        return _read_items(stream, shape, path)
+        _check_shape(shape, path)
+        return np.frombuffer(_read_rest(stream, math.prod(shape), path), np.uint8).reshape(shape)
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: damaged or cut off ({error}): {AGAIN}") from None
 
 
 def _read_npz(path):
-    """Return the four arrays of an npz with Keras' keys; pickled objects are never loaded."""
+    """Return the four arrays of an npz with Keras' keys."""
     content = read_bytes(path, MAX_BYTES, "give a folder, or an mnist.npz")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as members, warnings.catch_warnings(action="ignore"):
-            missing = [key for _, key, _, _ in PARTS if f"{key}.npy" not in members.namelist()]
-            if missing:
-                raise UserError(f"{path}: no array named {', '.join(missing)}: add what is missing")
-            return [_read_npy(members.open(f"{key}.npy"), n_dims, f"{path}, {key}") for _, key, n_dims, _ in PARTS]
-    except UserError:
-        raise
+        archive = open_npz(content)
+        missing = [key for _, key, _, _ in PARTS if f"{key}.npy" not in archive.namelist()]
+        if missing:
+            raise UserError(f"no array named {', '.join(missing)}: add what is missing")
+        return [_read_part(archive, key, n_dims) for _, key, n_dims, _ in PARTS]
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
     except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes; all mean the same
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise UserError(f"{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz") from None
 
 
-def _read_npy(stream, n_dims, where):
-    """Return the uint8 array of a .npy file; numpy.load would allocate whatever its header claims."""
-    if np.lib.format.read_magic(stream) != (1, 0):  # numpy.save writes others only for what is not uint8
-        raise UserError(f"{where}: unusual type, expected uint8")
-    shape, column_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype != np.uint8:
-        raise UserError(f"{where}: type {dtype!s:.60}, expected uint8")
-    if len(shape) != n_dims or (column_order and n_dims > 1):
+def _read_part(archive, key, n_dims):
+    """Return the uint8 array of images or labels under a key of an npz."""
+    array = read_npy(archive, key, np.uint8, MAX_IMAGES * (784 if n_dims == 3 else 1))
+    if array.ndim != n_dims or not array.flags.c_contiguous:
         expected = "[n, 28, 28] in C order" if n_dims == 3 else "[n]"
-        raise UserError(f"{where}: shape {shape!s:.60}, expected {expected}")
-    return _read_items(stream, shape, where)
+        raise UserError(f"{key}: shape {array.shape!s:.60}, expected {expected}")
+    _check_shape(array.shape, key)
+    return array
 
 
-def _read_items(stream, shape, where):
-    """Return the rest of a stream as a uint8 array; it takes no more memory than there are bytes, or fill the shape."""
+def open_npz(content):
+    """Return the ZipFile of an npz's bytes."""
+    if content.count(b"PK\1\2") > MAX_MEMBERS:
+        raise UserError(f"holds more than {MAX_MEMBERS} files: give an npz of a few arrays")
+    return zipfile.ZipFile(io.BytesIO(content))
+
+
+def read_npy(archive, key, dtype, limit):
+    """Return the array of a type, at most `limit` bytes, under a key of an npz, a ZipFile; nothing pickled is loaded.
+
+    numpy.load would allocate whatever a header claims, and zipfile whatever bzip2 and LZMA unpack to.
+    """
+    kind = np.dtype(dtype)
+    info = archive.getinfo(f"{key}.npy")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UserError(f"{key}: packed otherwise than NumPy does: save it by numpy.savez_compressed")
+    with archive.open(info) as stream, warnings.catch_warnings(action="ignore"):
+        if np.lib.format.read_magic(stream) != (1, 0):  # numpy.save writes others only for records
+            raise UserError(f"{key}: unusual type, expected {kind}: save it as {kind}")
+        shape, column_order, found = np.lib.format.read_array_header_1_0(stream)
+        if found != kind:
+            raise UserError(f"{key}: type {found!s:.40}, expected {kind}: save it as {kind}")
+        n_bytes = kind.itemsize * math.prod(shape)
+        if min(shape, default=0) < 0 or n_bytes > limit:
+            raise UserError(f"{key}: says it holds {shape!s:.60} values, expected at most {limit // 10**6} MB: {AGAIN}")
+        content = _read_rest(stream, n_bytes, key)
+    return np.frombuffer(content, kind).reshape(shape, order="F" if column_order else "C")
+
+
+def _check_shape(shape, where):
+    """Raise UserError unless a shape [n, 28, 28] or [n] is that of a reasonable number of items."""
     if tuple(shape[1:]) not in ((), (28, 28)):
         raise UserError(f"{where}: images of {shape[1]} x {shape[2]} pixels, expected 28 x 28")
     if not 0 < shape[0] <= MAX_IMAGES:
         raise UserError(f"{where}: says it holds {shape[0]!s:.20} items, expected 1 to {MAX_IMAGES}")
-    size = math.prod(shape)
-    n_chunks = size // CHUNK + 1  # so that a byte too many is seen, and a checksum at the end compared
+
+
+def _read_rest(stream, n_bytes, where):
+    """Return the rest of a stream, bytes, which must be that many; it takes no more memory than there are bytes."""
+    n_chunks = n_bytes // CHUNK + 1  # so that a byte too many is seen, and a checksum at the end compared
     content = b"".join(islice(iter(lambda: stream.read(CHUNK), b""), n_chunks))
-    if len(content) != size:
-        problem = "cut off: too short for" if len(content) < size else "more bytes than"
-        raise UserError(f"{where}: {problem} the {shape[0]} items it says it holds: {AGAIN}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    if len(content) != n_bytes:
+        problem = "cut off: too short for" if len(content) < n_bytes else "more bytes than"
+        raise UserError(f"{where}: {problem} the {n_bytes} bytes it says it holds: {AGAIN}")
+    return content

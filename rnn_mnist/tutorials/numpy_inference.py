@@ -21,7 +21,8 @@ def logits_in_batches(network, X, batch_size=100):
         yield logits(network, X[start])[None] if batch_size == 1 else logits(network, X[start:start + batch_size])
 
 
+@np.errstate(over="ignore", invalid="ignore")  # logits may lie further apart than float32 reaches, or be infinite
 def softmax(x):
-    """Return the probabilities of logits [..., n]; the largest is taken off first, so that nothing overflows."""
+    """Return the probabilities of logits [..., n], or NaN; the largest is taken off first, so that exp is at most 1."""
     powers = np.exp(x - np.max(x, axis=-1, keepdims=True))
     return powers / np.sum(powers, axis=-1, keepdims=True)

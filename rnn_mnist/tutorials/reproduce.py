@@ -17,6 +17,7 @@ from rnn_mnist.config import with_settings
 from rnn_mnist.console import tables
 from rnn_mnist.console.guard import new_folder, noting_signals
 from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, text
+from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, named, resume_hint
 from rnn_mnist.data import Source, Split
 from rnn_mnist.datasets.files import load_arrays
@@ -81,7 +82,7 @@ def _check_fits(planned, n_images):
 
 def _train(name, label, config, **options):
     """Train one of the runs of an experiment and return it."""
-    print(f"\n{label}", flush=True)
+    say("", label)
     options = replace(PRESETS[name].options, run_name=label.replace(", seed ", "-seed"), **options)
     return train(config, options, signals=noting_signals())
 
@@ -136,11 +137,11 @@ def _infer(network, weights, candidates, folder, test, source):
             return [*found, skipped("numpy-inference, our run", "no finished run yet: train another experiment first")]
         weights = candidates[0].path
         network = read_network(weights)
-    print(f"\nnumpy-inference, weights : {weights}", flush=True)
+    say("", f"numpy-inference, weights : {weights}")
     ours, speeds = classify(network, test)
-    print(*throughput.report(speeds), sep="\n")
+    say(*throughput.report(speeds))
     path = draw_throughput(speeds, Path(weights).name, folder / "numpy-inference.png")
-    print(text("written : {path}", path=path), flush=True)
+    say(text("written : {path}", path=path))
     if Path(weights).is_dir():
         return found + _rows_of_run(Run(weights), ours, source)
     other = "" if published_digest(network) == PUBLISHED_WEIGHTS else "not the published weights"

@@ -4,20 +4,22 @@ A file holds W1, b1, W2, b2, ... in float32, kernels [n_inputs, n_neurons], from
 with sigmoid hidden layers, as the tutorials' published sample_weight.pkl is one.
 """
 
-import io
 import math
 import os
-import pickle
 import pickletools
-import zipfile
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from rnn_mnist import files
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
 from rnn_mnist.console.settings import UserError
+from rnn_mnist.datasets.files import open_npz, read_npy
 from rnn_mnist.export.numpy_network import Network, network_of
 from rnn_mnist.run import Run
+
+MAX_OPCODES = 10_000  # of a pickle: Python writes some 60 for each array
 
 
 def read_network(path):
@@ -27,117 +29,198 @@ def read_network(path):
             return network_of(network.config, network.weights())
     content = files.read_bytes(path, cure="give a weights file or a run directory")
     try:
-        arrays = _read_npz(content) if content[:2] == b"PK" else _read_pickle(content)
+        return Network(_layers(_npz(content) if content[:2] == b"PK" else _pickle(content)))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
-    except Exception as error:  # damaged bytes make pickle, zipfile and NumPy raise a dozen kinds; all mean the same
+    except Exception as error:  # of a dozen kinds, from pickletools, zipfile and NumPy: the bytes are damaged
         reason = " ".join(str(error).split())[:80] or type(error).__name__
         raise UserError(f"{path}: not a sound pickle or npz of weights ({reason}): fetch the file again") from None
-    return Network(_checked_layers(arrays, path))
 
 
-def _read_npz(content):
-    """Return {key: array} of an npz; pickled objects in it are never loaded."""
-    with zipfile.ZipFile(io.BytesIO(content)) as members:
-        if sum(info.file_size for info in members.infolist()) > files.MAX_BYTES:
-            raise UserError(f"unpacks to more than {files.MAX_BYTES // 10**6} MB: this is no weights file")
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        arrays = dict(archive)
-    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise UserError("the npz holds something else than NumPy arrays")
-    return arrays
+def _layers(readers):
+    """Return ((kernel, bias), ...) in C order of {key: function that returns its array}.
 
-
-def _read_pickle(content):
-    """Return {key: array} of a pickled dict of NumPy arrays."""
-    for opcode, argument, _ in pickletools.genops(content):  # runs nothing; finds lengths beyond the file's end
-        if opcode.name in ("PUT", "LONG_BINPUT") and argument > len(content):  # unpickling would take that much memory
-            raise UserError("the pickle is damaged: fetch the file again")
-    arrays = _Unpickler(io.BytesIO(content)).load()
-    if type(arrays) is not dict or any(not isinstance(value, _PickledArray) for value in arrays.values()):
-        raise UserError("the pickle holds something else than a dict of NumPy arrays")
-    return {key: value.array(key) for key, value in arrays.items()}
-
-
-class _PickledArray:
-    """Stand in for numpy.ndarray and its _reconstruct: note what the pickle says; array() checks it and makes one.
-
-    NumPy itself is not called while unpickling: its own __setstate__ trusts its argument.
+    Raise UserError unless they are finite and make a network from 784 to 10.
     """
-
-    def __init__(self, *_):
-        self.shape = self.dtype = self.columns_first = self.content = None
-
-    def __setstate__(self, state):
-        _, self.shape, self.dtype, self.columns_first, self.content = state
-
-    def array(self, key):
-        """Return the array, float32 in this machine's byte order; raise UserError if it is of another type."""
-        if not isinstance(self.dtype, _PickledDtype) or self.dtype.text not in ("<f4", ">f4"):
-            raise UserError(f"{key!s:.20}: type {getattr(self.dtype, 'text', None)!s:.20}, expected float32 (<f4): "
-                            "convert it by .astype(numpy.float32)")
-        if type(self.content) not in (bytes, bytearray) or type(self.shape) is not tuple:
-            raise UserError(f"{key!s:.20}: the array is damaged: fetch the file again")
-        if any(type(n) is not int or n < 0 for n in self.shape) or 4 * math.prod(self.shape) != len(self.content):
-            raise UserError(f"{key!s:.20}: {len(self.content)} bytes do not fill the shape {self.shape!s:.40}")
-        values = np.frombuffer(bytes(self.content), self.dtype.text).astype(np.float32)
-        return np.ascontiguousarray(values.reshape(self.shape, order="F" if self.columns_first else "C"))
-
-
-class _PickledBuffer(_PickledArray):
-    """Stand in for NumPy's _frombuffer, which pickles of protocol 5 name."""
-
-    def __init__(self, content, dtype, shape, order):
-        self.__setstate__((None, shape, dtype, order == "F", content))
-
-
-class _PickledDtype:
-    """Stand in for numpy.dtype: note its letters and byte order as text, such as <f4."""
-
-    def __init__(self, letters, *_):
-        self.text = f"{letters!s:.9}"
-
-    def __setstate__(self, state):
-        self.text = f"{state[1]!s:.1}{self.text}"
-
-
-# NumPy 1 calls its inner package numpy.core, NumPy 2 numpy._core; pickles of either name it.
-_STAND_INS = {("numpy", "ndarray"): _PickledArray, ("numpy", "dtype"): _PickledDtype,
-              **{(f"numpy.{core}.multiarray", "_reconstruct"): _PickledArray for core in ("core", "_core")},
-              **{(f"numpy.{core}.numeric", "_frombuffer"): _PickledBuffer for core in ("core", "_core")}}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Unpickle plain values and stand-ins for NumPy's arrays; refuse every other name before it is looked up."""
-
-    def find_class(self, module, name):
-        """Return the stand-in for one of NumPy's names; raise UserError for any other name."""
-        if (module, name) not in _STAND_INS:
-            raise UserError(f"the pickle names {module!s:.40}.{name!s:.40}, which could run code: refused; "
-                            "only NumPy arrays are read")
-        return _STAND_INS[module, name]
-
-
-def _checked_layers(arrays, path):
-    """Return ((kernel, bias), ...) of {key: array}; raise UserError unless they make a network from 784 to 10."""
-    n_layers = max(1, (len(arrays) + 1) // 2)
-    expected = [f"{letter}{i + 1}" for i in range(n_layers) for letter in "Wb"]
-    missing, extra = set(expected) - set(arrays), set(arrays) - set(expected)
-    for problem, keys in (("is missing", missing), ("is none of them", extra)):
-        if keys:
-            raise UserError(f"{path}: its keys must be W1, b1, W2, b2, ...: {min(map(str, keys)):.20} {problem} "
-                            "(the weights of a run are read from its folder)")
-    n_inputs = N_PIXELS
-    for key in expected:
-        array, is_kernel = arrays[key], key[0] == "W"
-        if array.dtype != np.float32:
-            raise UserError(f"{path}: {key}: type {array.dtype!s:.40}, expected float32: "
-                            "convert it by .astype(numpy.float32)")
+    n_layers = max(1, (len(readers) + 1) // 2)
+    keys = [f"{letter}{i + 1}" for i in range(n_layers) for letter in "Wb"]
+    if missing := set(keys) - set(readers):
+        raise UserError(f"its keys must be W1, b1, W2, b2, ...: {min(missing)} is missing "
+                        "(the weights of a run are read from its folder)")
+    arrays, n_inputs = [], N_PIXELS
+    for key in keys:
+        array = readers[key]()
         last = N_OUTPUTS if key[1:] == str(n_layers) else "n"
-        shape = (n_inputs, last) if is_kernel else (n_inputs,)
+        shape = (n_inputs, last) if key[0] == "W" else (n_inputs,)
         if array.ndim != len(shape) or any(w != "n" and w != n for n, w in zip(array.shape, shape, strict=True)):
-            raise UserError(f"{path}: {key}: shape {list(array.shape)}, expected [{', '.join(map(str, shape))}]")
+            raise UserError(f"{key}: shape {list(array.shape)!s:.60}, expected [{', '.join(map(str, shape))}]")
         if not array.size or not np.isfinite(array).all():
-            raise UserError(f"{path}: {key}: holds {'NaN or infinite values' if array.size else 'nothing'}")
+            raise UserError(f"{key}: holds {'NaN or infinite values' if array.size else 'nothing'}")
         n_inputs = array.shape[-1]
-    return tuple((arrays[f"W{i + 1}"], arrays[f"b{i + 1}"]) for i in range(n_layers))
+        arrays.append(np.ascontiguousarray(array))
+        if sum(array.nbytes for array in arrays) > files.MAX_BYTES:
+            raise UserError(f"unpacks to more than {files.MAX_BYTES // 10**6} MB: this is no weights file")
+    return tuple(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+def _npz(content):
+    """Return {key: function that returns its array} of an npz."""
+    archive = open_npz(content)
+    if not all(name.endswith(".npy") for name in archive.namelist()):
+        raise UserError("the npz holds something else than NumPy arrays")
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    return {key: partial(read_npy, archive, key, np.float32, files.MAX_BYTES) for key in keys}
+
+
+# ---- pickles: programs, of which those that Python writes for arrays are followed, and nothing is called ----
+
+
+@dataclass(eq=False, repr=False, slots=True)
+class _Named:
+    """Stand for what a pickle names, and for what it would make of it: by calling it, then by setting its state."""
+
+    name: str
+    arguments: object = None
+    state: object = None
+
+
+def _pickle(content):
+    """Return {key: function that returns its array} of a pickled dict of NumPy arrays."""
+    values = _unpickled(content)
+    if type(values) is not dict:
+        raise UserError("the pickle holds something else than a dict of NumPy arrays")
+    return {key: partial(_array, key, value) for key, value in values.items()}
+
+
+def _unpickled(content):
+    """Return what a pickle holds: str, int, bytes, bool, None, _Named, and tuples and dicts of these.
+
+    However deep or often doubled they are, no harm is done: they are not hashed, compared or printed, nor looked into.
+    """
+    stack, memo = [], {}
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):  # splits them, and runs nothing
+        if count == MAX_OPCODES:
+            raise UserError(f"the pickle has more than {MAX_OPCODES} opcodes: this is no weights file")
+        match opcode.name:
+            case "STOP":
+                return stack.pop()
+            case "PROTO" | "FRAME":
+                pass
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "MEMOIZE":
+                memo[len(memo)] = stack[-1]
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case name if name in _MAKERS:
+                stack.append(_MAKERS[name](stack, argument))
+            case name:
+                raise UserError("the pickle holds something else than a dict of NumPy arrays of numbers "
+                                f"({name}): refused")
+
+
+def _taken(stack, n):
+    """Return the last n values of a stack, taken off."""
+    if len(stack) < n:
+        raise IndexError("a value is missing")
+    values = stack[-n:]
+    del stack[-n:]
+    return values
+
+
+def _taken_to_mark(stack):
+    """Return the values of a stack after the last mark, taken off, and the mark with them."""
+    return [*iter(stack.pop, _MARK)][::-1]
+
+
+def _with_items(items, target):
+    """Return a dict with items put into it, key and value in turn; raise UserError if a key is no text."""
+    if any(type(key) is not str for key in items[::2]):
+        raise UserError("its keys must be W1, b1, W2, b2, ...: one is no text")
+    target.update(zip(items[::2], items[1::2], strict=True))
+    return target
+
+
+def _named(module, name):
+    """Return what stands for one of NumPy's names; raise UserError for any other name."""
+    if type(module) is not str or type(name) is not str:
+        raise TypeError("a name is no text")
+    if (module, name) not in _NAMES:
+        raise UserError(f"the pickle names {_shown(module)}.{_shown(name)}, which could run code: refused; "
+                        "only NumPy arrays are read")
+    return _Named(name)
+
+
+def _called(named, arguments):
+    """Return what stands for a call."""
+    return _Named(named.name, arguments)
+
+
+def _built(made, state):
+    """Return what was made, with its state."""
+    made.state = state
+    return made
+
+
+# NumPy 1 calls its inner package numpy.core, NumPy 2 numpy._core; protocols 0 to 2 write bytes as an encoded text.
+_NAMES = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
+          *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+          *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core"))}
+_MARK = object()
+# Opcode: function of the stack, from which it may take, and of the opcode's argument; returns what is put there.
+_MAKERS = {
+    **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "BINBYTES", "SHORT_BINBYTES",
+                     "BINBYTES8", "BYTEARRAY8", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"),
+                    lambda _, argument: argument),
+    "NONE": lambda *_: None,
+    "NEWTRUE": lambda *_: True,
+    "NEWFALSE": lambda *_: False,
+    "MARK": lambda *_: _MARK,
+    "EMPTY_TUPLE": lambda *_: (),
+    "EMPTY_DICT": lambda *_: {},
+    "TUPLE1": lambda stack, _: tuple(_taken(stack, 1)),
+    "TUPLE2": lambda stack, _: tuple(_taken(stack, 2)),
+    "TUPLE3": lambda stack, _: tuple(_taken(stack, 3)),
+    "TUPLE": lambda stack, _: tuple(_taken_to_mark(stack)),
+    "DICT": lambda stack, _: _with_items(_taken_to_mark(stack), {}),
+    "SETITEM": lambda stack, _: _with_items(_taken(stack, 2), stack.pop()),
+    "SETITEMS": lambda stack, _: _with_items(_taken_to_mark(stack), stack.pop()),
+    "GLOBAL": lambda _, argument: _named(*argument.split(" ", 1)),
+    "STACK_GLOBAL": lambda stack, _: _named(*_taken(stack, 2)),
+    "REDUCE": lambda stack, _: _called(*_taken(stack, 2)),
+    "BUILD": lambda stack, _: _built(*_taken(stack, 2)),
+}
+
+
+def _shown(text):
+    """Return a text of a file as a message can show it: short, in one line."""
+    return repr(text[:40])[1:-1]
+
+
+def _array(key, value):
+    """Return the float32 array [...] that a value of a pickle stands for; raise UserError if it is of another type."""
+    match value:
+        case _Named("_reconstruct", state=(_, tuple() as shape, dtype, bool() as column_order, content)):
+            order = "F" if column_order else "C"
+        case _Named("_frombuffer", arguments=(content, dtype, tuple() as shape, "C" | "F" as order)):
+            pass
+        case _:
+            raise UserError(f"{key}: the array is damaged, or is none: fetch the file again")
+    match dtype:
+        case _Named("dtype", arguments=(str() as letters, *_), state=(_, str() as byte_order, *_)):
+            found = byte_order + letters
+        case _:
+            found = "unknown"
+    if found not in ("<f4", ">f4"):
+        raise UserError(f"{key}: type {_shown(found)}, expected float32 (<f4): save it as float32")
+    match content:
+        case _Named("encode", arguments=(str() as text, "latin1")):
+            content = text.encode("latin1")
+        case bytes() | bytearray():
+            pass
+        case _:
+            raise UserError(f"{key}: the array is damaged: fetch the file again")
+    sizes_are_sound = all(type(n) is int and 0 <= n <= files.MAX_BYTES for n in shape)
+    if not sizes_are_sound or 4 * math.prod(shape) != len(content):
+        raise UserError(f"{key}: {len(content)} bytes do not fill the shape it says it has: fetch the file again")
+    return np.frombuffer(content, found).astype(np.float32, copy=False).reshape(shape, order=order)

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -105,9 +106,26 @@ def rotated_exif(orientation):
     return drawn(size=(300, 400), height=250).transpose(undo[orientation]), exif
 
 
-def palette_with_transparency():
+def huge(mode, size=(4100, 4300)):
+    """Return the digit in a mode, so large that it is brought down strip by strip."""
+    picture = drawn(size=size, height=size[0] * 3 // 4)
+    if mode == "RGBA":
+        picture.putalpha(255)
+    if mode not in ("I", "F", "I;16"):
+        return picture.convert(mode, dither=Image.Dither.NONE)
+    grey = np.asarray(picture.convert("L"))
+    if mode == "I":
+        return Image.fromarray(grey.astype(np.int32) * 16_000_000 - 2_000_000_000)
+    if mode == "I;16":
+        return Image.fromarray(grey.astype(np.uint16) * 257)
+    values = grey.astype(np.float32)
+    values.flat[::10_007], values.flat[5::10_009] = np.nan, np.inf
+    return Image.fromarray(values)
+
+
+def palette_with_transparency(size=(400, 400)):
     """Return the digit as colour 1 of a palette whose colour 0 is transparent; both are black."""
-    picture = drawn(ink=1, paper=0, mode="P")
+    picture = drawn(size=size, height=size[0] * 3 // 4, ink=1, paper=0, mode="P")
     picture.putpalette([0] * 768)
     return picture
 
@@ -150,6 +168,10 @@ WAYS = {
     "BMP": ("a.bmp", drawn, {}),
     "animated GIF": ("a.gif", drawn, {"save_all": True, "append_images": [drawn(8), drawn(1)]}),
     "animated PNG": ("a.png", drawn, {"save_all": True, "append_images": [drawn(8), drawn(1)]}),
+    **{f"huge, {mode}": ("a.tif", lambda mode=mode: huge(mode), {"compression": "packbits"})
+       for mode in ("I", "F", "I;16", "1", "L", "RGBA", "CMYK")},
+    "huge transparent palette": ("a.png", lambda: palette_with_transparency((4100, 4300)),
+                                 {"transparency": 0, "compress_level": 1}),
     "wrong ending": ("a.txt", drawn, {"format": "PNG"}),
 }
 
@@ -321,6 +343,45 @@ def test_standard_input_is_read(tmp_path, monkeypatch):
     with open(os.devnull, "w") as unreadable:
         monkeypatch.setattr(sys, "stdin", unreadable)
         assert "standard input: cannot be read" in refusal(mnist_form, "-")
+
+
+# A process of its own that opens a picture, with at most so many MB more than before, and says how many it took.
+OPEN = """
+import re, resource, sys
+from rnn_mnist.analysis.picture import open_picture
+from rnn_mnist.console.settings import UserError
+def megabytes(name):
+    return int(re.search(name + r":\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1000
+size = (megabytes("VmSize") + int(sys.argv[2])) * 10**6
+resource.setrlimit(resource.RLIMIT_AS, (size, size))
+before = megabytes("VmHWM")
+try:
+    open_picture(sys.argv[1])
+    print(megabytes("VmHWM") - before)
+except UserError as error:
+    print(error)
+"""
+
+
+def opened(path, megabytes):
+    """Return what OPEN prints."""
+    return subprocess.run([sys.executable, "-c", OPEN, path, str(megabytes)], check=True, capture_output=True,
+                          text=True).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_picture_for_which_there_is_no_memory_is_named(tmp_path):
+    path = saved(Image.new("L", (8000, 8000)), tmp_path / "a.png", compress_level=1)
+    assert opened(path, 30) == f"{path}: there is not enough memory for this picture: make it smaller\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("mode", "size"), [("F", 256), ("I", 256), ("RGB", 256), ("RGBA", 256), ("I;16", 128),
+                                            ("L", 64), ("1", 64)])
+def test_the_largest_pictures_take_little_more_memory_than_their_pixels(tmp_path, mode, size):
+    path = saved(huge(mode, (8000, 8000)), tmp_path / "a.tif", compression="tiff_adobe_deflate")
+    assert int(opened(path, 2000)) < size + os.path.getsize(path) / 10**6 + 90
 
 
 def test_a_file_too_large_is_refused(tmp_path, monkeypatch):

@@ -3,10 +3,13 @@
 import contextlib
 import hashlib
 import http.server
+import itertools
 import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -21,13 +24,22 @@ GZIPS = {name: DIGESTS[name] for name in ("images.gz", "labels.gz")}
 
 
 class Mirror:
-    """Hold what a server on this machine gives out, by path, and the paths it was asked for."""
+    """Hold what a server on this machine gives out, by path, and the paths it was asked for; and its Fault in /npz/."""
 
     def __init__(self, url):
         self.url = url
         self.files = {}
-        self.cut_off = False
+        self.fault = None
         self.asked = []
+
+
+class Fault(NamedTuple):
+    """Hold how a mirror answers: the parts it sends instead of a header and content, and the pause after each."""
+
+    parts: Callable
+    said: str  # of it in the end
+    pause: float = 0
+    command: str = "GET"
 
 
 @pytest.fixture
@@ -42,18 +54,27 @@ def mirror():
             content = here.files.get(self.path)
             self.send_response(404 if content is None else 200)
             self.send_header("Content-Length", str(len(content or b"")))
+            if here.fault and here.fault.command == self.command and self.path.startswith("/npz/"):
+                with contextlib.suppress(OSError):  # nobody listens any more
+                    for part in here.fault.parts(b"".join(self._headers_buffer) + b"\r\n", content):
+                        self.wfile.write(part)
+                        if ended.wait(here.fault.pause):
+                            break
+                return
             self.end_headers()
             if content and self.command == "GET":
-                self.wfile.write(content[:len(content) // 2] if here.cut_off else content)
+                self.wfile.write(content)
 
         def log_message(self, *args):
             pass
 
+    ended = threading.Event()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     here = Mirror(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield here
+    ended.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -90,20 +111,62 @@ def test_fetched_once_then_taken_from_the_cache(cache, mirror, capfd):
     assert capfd.readouterr() == ("", "")  # no terminal here: no progress, no log
 
 
-@pytest.mark.parametrize("fault", ["not there", "wrong content", "cut off"])
-def test_second_mirror_stands_in_for_the_first(cache, mirror, fault):
-    offer(mirror, "gz", GZIPS)
-    if fault == "wrong content":
-        offer(mirror, "npz", NPZ, content=b"something else")
-    if fault == "cut off":
-        mirror.cut_off = True
+def on_and_on(part, first=b"HTTP/1.0 200 OK\r\n"):
+    """Return a function of header and content that yields the first part, then the same part for ever."""
+    return lambda header, content: itertools.chain([first or header], itertools.repeat(part))
+
+
+FAULTS = {
+    "wrong content": Fault(lambda header, content: [header, content[::-1]], "wrong SHA-256"),
+    "cut off": Fault(lambda header, content: [header, content[:len(content) // 2]], "failed"),
+    "a length that is none": Fault(lambda header, content: [b"HTTP/1.0 200 OK\r\nContent-Length: x\r\n\r\n"], "failed"),
+    "another protocol": Fault(lambda header, content: [b"220 ready\r\n"], "failed"),
+    "no word": Fault(lambda header, content: [], "failed"),
+    "endless": Fault(on_and_on(bytes(2**17), b"HTTP/1.0 200 OK\r\n\r\n"), "larger than 1 MB"),
+    "endless, slowly": Fault(on_and_on(bytes(2**17), b"HTTP/1.0 200 OK\r\n\r\n"), "", pause=0.05),
+    "endless header": Fault(on_and_on(bytes(2**17)), "failed"),
+    "dripping": Fault(on_and_on(b"x", None), "not done in 0.3 seconds", pause=0.05),
+    "dripping, of no length": Fault(on_and_on(b"x", b"HTTP/1.0 200 OK\r\n\r\n"), "not done", pause=0.05),
+    "dripping header": Fault(on_and_on(b"x"), "not done", pause=0.05),
+    "dripping answer": Fault(on_and_on(b"x"), "no answer", pause=0.05, command="HEAD"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_mirror_that_fails_leaves_nothing_behind(cache, mirror, monkeypatch, fault):
+    monkeypatch.setattr(download, "MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(download, "TIMEOUT", 0.3 if fault.command == "HEAD" else download.TIMEOUT)
+    monkeypatch.setattr(download, "WHOLE_TIME", 0.3 if fault.pause else download.WHOLE_TIME)
+    offer(mirror, "npz", NPZ)
+    mirror.fault = fault
+    path, why = download.find_mnist(offline=False)
+    assert path is None and fault.said in why and "\n" not in why
+    assert list(cache.iterdir()) == []
+
+
+def test_a_fetch_left_alone_ends_though_the_mirror_goes_on_sending(cache, mirror, monkeypatch):
+    monkeypatch.setattr(download, "WHOLE_TIME", 0.3)
+    offer(mirror, "npz", NPZ)
+    mirror.fault = FAULTS["endless, slowly"]
+    before = set(threading.enumerate())
+    assert download.find_mnist(offline=False)[0] is None
+    for thread in set(threading.enumerate()) - before:
+        if "process_request" not in thread.name:  # the server's, which would send 64 MB for half a minute
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("fault", ["not there", "wrong content", "cut off", "endless", "dripping"])
+def test_second_mirror_stands_in_for_the_first(cache, mirror, monkeypatch, fault):
+    monkeypatch.setattr(download, "WHOLE_TIME", 2 if fault == "dripping" else download.WHOLE_TIME)
+    if fault != "not there":
         offer(mirror, "npz", NPZ)
-        path, why = download.find_mnist(offline=False)
-        assert path is None and "failed" in why and files_in(cache) == {}
-        mirror.cut_off = False
-        del mirror.files["/npz/mnist.npz"]
+        mirror.fault = FAULTS[fault]
+    offer(mirror, "gz", GZIPS)
     assert download.find_mnist(offline=False) == (str(cache / "mnist-idx"), None)
     assert files_in(cache) == {f"mnist-idx/{name}": CONTENT[name] for name in GZIPS}
+    assert [path.name for path in cache.iterdir()] == ["mnist-idx"]
+    assert all(path.is_file() for path in (cache / "mnist-idx").iterdir())
 
 
 def test_a_download_that_stops_half_way_is_taken_up_again(cache, mirror):

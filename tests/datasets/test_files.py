@@ -1,5 +1,6 @@
 """Reading data files: every packing gives the same arrays; damaged bytes give one clear line, and take no memory."""
 
+import contextlib
 import gzip
 import io
 import os
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.datasets.files import read_arrays
+from rnn_mnist.datasets.files import open_npz, read_arrays, read_npy
 
 
 @pytest.mark.parametrize("packing", ["raw", "dots", "gzip", "dots gzip", "npz", "npz stored", "npz by its own name"])
@@ -186,6 +187,77 @@ def test_npz_shapes_that_lie_allocate_nothing(tmp_path, n):
             archive.writestr(key + ".npy", header.getvalue())
     message, peak = _peak(read_arrays, str(tmp_path))
     assert "says it holds" in message and peak < 2_000_000
+
+
+def _npy(shape=(20,), version=(1, 0), length=None, text=None):
+    """Return the header of a .npy file of uint8, of one that says it is of some length, or of one with that text."""
+    text = text or repr({"descr": "|u1", "fortran_order": False, "shape": shape}).encode() + b"\n"
+    size = struct.pack("<H" if version == (1, 0) else "<I", len(text) if length is None else length)
+    return b"\x93NUMPY" + bytes(version) + size + text
+
+
+BOMB = bytes(60_000_000)
+HOSTILE_MEMBERS = {
+    "header 2.0 of 3 GB": (_npy(version=(2, 0), length=3 * 10**9) + BOMB, zipfile.ZIP_DEFLATED, "unusual type"),
+    "header 3.0 of 3 GB": (_npy(version=(3, 0), length=3 * 10**9) + BOMB, zipfile.ZIP_DEFLATED, "unusual type"),
+    "header longer than the file": (_npy(length=65_535), zipfile.ZIP_STORED, "not a sound npz"),
+    "nonsense": (_npy(text=b"nonsense"), zipfile.ZIP_STORED, "not a sound npz"),
+    "deep nonsense": (_npy(text=b"[" * 9000), zipfile.ZIP_STORED, "not a sound npz"),
+    "hexadecimal size": (_npy(text=b"{'descr': '|u1', 'fortran_order': False, 'shape': (0x" + b"f" * 9000 + b",)}"),
+                         zipfile.ZIP_STORED, "not a sound npz"),
+    "sizes below 0": (_npy(shape=(-4, -5)) + bytes(20), zipfile.ZIP_STORED, "says it holds (-4, -5)"),
+    "endless": (_npy() + BOMB, zipfile.ZIP_DEFLATED, "more bytes"),
+    "endless, by bzip2": (_npy() + BOMB, zipfile.ZIP_BZIP2, "otherwise than NumPy"),
+    "endless, by LZMA": (_npy() + BOMB, zipfile.ZIP_LZMA, "otherwise than NumPy"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_MEMBERS)
+def test_hostile_members_are_refused_and_take_no_memory(tmp_path, case):
+    member, method, expected = HOSTILE_MEMBERS[case]
+    path = tmp_path / "mnist.npz"
+    path.write_bytes(npz_bytes(np.savez, y_test=None))
+    with zipfile.ZipFile(path, "a", method, compresslevel=1) as archive:
+        archive.writestr("y_test.npy", member)
+    message, peak = _peak(read_arrays, str(path))
+    assert str(path) in message and expected in message and peak < 8_000_000
+
+
+@pytest.mark.parametrize("place", [20, 24], ids=["packed", "unpacked"])
+def test_a_zip_that_lies_about_its_sizes_takes_no_memory(tmp_path, place):
+    content = bytearray(npz_bytes(np.savez))
+    at = content.rindex(b"PK\1\2") + place  # in the directory at its end
+    content[at:at + 4] = struct.pack("<I", 2**32 - 2)
+    (tmp_path / "mnist.npz").write_bytes(content)
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(UserError):  # or read: what is there may be sound nevertheless
+            assert np.array_equal(read_arrays(str(tmp_path))[3], SMALL["t10k-labels-idx1-ubyte"])
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path):
+    n = 200_000
+    directory = (b"PK\1\2" + bytes(42)) * n
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, n % 2**16, n % 2**16, len(directory), 0, 0)
+    (tmp_path / "mnist.npz").write_bytes(directory + end)
+    message, peak = _peak(read_arrays, str(tmp_path))
+    assert "more than 1000 files" in message and peak < 2 * len(directory)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("array", [np.arange(12, dtype=np.float32).reshape(3, 4), np.float32(3), np.zeros([0, 4], "f4"),
+                                   np.asfortranarray(np.arange(24, dtype=np.float32).reshape(2, 3, 4))],
+                         ids=["rows", "one number", "none", "columns"])
+def test_arrays_of_an_npz_are_read_as_numpy_reads_them(tmp_path, array, save):
+    save(tmp_path / "a.npz", a=array)
+    archive, expected = open_npz((tmp_path / "a.npz").read_bytes()), np.load(tmp_path / "a.npz")["a"]
+    found = read_npy(archive, "a", np.float32, expected.nbytes)
+    assert found.dtype == expected.dtype and found.shape == expected.shape and np.array_equal(found, expected)
+    if expected.nbytes:
+        assert "says it holds" in refusal(read_npy, archive, "a", np.float32, expected.nbytes - 1)
 
 
 @pytest.mark.parametrize("form", ["gzip", "npz"])

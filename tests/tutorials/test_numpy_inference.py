@@ -10,7 +10,7 @@ from reference import softmax
 from rnn_mnist.cells import CELLS
 from rnn_mnist.config import with_settings
 from rnn_mnist.datasets.mnist import inputs, load_mnist
-from rnn_mnist.export.numpy_network import Network, logits, rounding_bound, sigmoid
+from rnn_mnist.export.numpy_network import Network, logits, predicted_classes, rounding_bound, sigmoid
 from rnn_mnist.run import Run
 from rnn_mnist.train import train
 from rnn_mnist.tutorials import numpy_inference
@@ -64,10 +64,10 @@ def test_one_image_gives_what_a_batch_gives(network):
 
 
 def test_sigmoid_and_softmax_do_not_overflow():
+    x = np.array([-1e30, -1000, -100, 0, 100, 1000, 1e30], np.float32)
+    assert numpy_inference.softmax(x).tolist() == [0, 0, 0, 0, 0, 0, 1]
     with np.errstate(over="raise", invalid="raise", divide="raise"):
-        x = np.array([-1e30, -1000, -100, 0, 100, 1000, 1e30], np.float32)
         assert sigmoid(x).tolist() == [0, 0, 0, .5, 1, 1, 1]
-        assert numpy_inference.softmax(x).tolist() == [0, 0, 0, 0, 0, 0, 1]
     x = np.linspace(-20, 20, 1001)
     assert np.abs(sigmoid(x) - 1 / (1 + np.exp(-x))).max() < 1e-15
     assert np.abs(numpy_inference.softmax(x) - softmax(x[None])[0]).max() < 1e-15
@@ -75,8 +75,34 @@ def test_sigmoid_and_softmax_do_not_overflow():
 
 def test_sigmoid_network_on_raw_pixels_does_not_overflow():
     network = Network(random_layers(784, 50, 50, 50, 50, 10, scale=3.0))
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        assert np.isfinite(probabilities(network, X * 255)).all()
+    assert np.isfinite(probabilities(network, X * 255)).all()
+
+
+def largest_layers(*sizes):
+    """Return ((kernel, bias), ...) of float32 weights near the largest there are, of random signs."""
+    return tuple(tuple(np.float32(3e38) * np.sign(array) for array in layer) for layer in random_layers(*sizes))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("network", [
+    Network(largest_layers(784, 20, 20, 10)), Network(largest_layers(784, 20, 20, 10), "relu"),
+    Network(largest_layers(784, 10)),
+    Network(largest_layers(28 + 12, 12, 12, 10), "relu", 28, forward=FORWARD)],
+    ids=["sigmoid", "relu", "no hidden layer", "recurrent"])
+def test_weights_that_overflow_are_silently_not_right(network):
+    labels = np.arange(len(X)) % 10
+    for batch_size in (1, 7):
+        found = np.concatenate([*numpy_inference.logits_in_batches(network, X, batch_size)])
+        overflowed = ~np.isfinite(found).all(axis=1)
+        assert overflowed.any() and not (predicted_classes(found, labels) == labels)[overflowed].any()
+        assert set(predict(network, X, batch_size)) <= set(range(10))
+    assert probabilities(network, X).shape == (60, 10)
+
+
+@pytest.mark.filterwarnings("error")
+def test_softmax_of_logits_that_overflow_is_silent():
+    assert numpy_inference.softmax(np.array([3e38, -3e38, 0], np.float32)).tolist() == [1, 0, 0]
+    assert np.isnan(numpy_inference.softmax(np.array([np.inf, 0], np.float32))).any()
 
 
 def test_published_weights_classify_9352_of_the_10000_test_images(mnist_dir):
