@@ -26,6 +26,7 @@ class Line(NamedTuple):
     loss_valid: np.ndarray  # the same
 
 
+@style.as_shipped
 def draw_comparison(lines, n_left_out, path):
     """Draw the validation accuracy and loss of a list of Lines as a PNG and return its path.
 

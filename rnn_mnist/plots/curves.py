@@ -7,6 +7,7 @@ from rnn_mnist.plots import style
 from rnn_mnist.plots.style import text
 
 
+@style.as_shipped
 def draw_curves(name, metrics, data, path):
     """Draw a run's metrics, a list of {column: number or None}, as a PNG and return its path; data: what it is."""
     figure = style.new_figure(10, 4.2)

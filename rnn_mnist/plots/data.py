@@ -10,6 +10,7 @@ from rnn_mnist.plots.style import data_name, text
 N_SAMPLES = 12  # of each digit
 
 
+@style.as_shipped
 def draw_samples(images, labels, data, path):
     """Draw the first training images of each digit, a row per digit; return the path. data: what kind of it this is."""
     rows = []
@@ -27,6 +28,7 @@ def draw_samples(images, labels, data, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_image(number, pixels, label, data, path):
     """Draw a training image with a grey colour bar, beside its 784 pixel values as a line; return the path."""
     figure = style.new_figure(12, 4.2)
@@ -44,6 +46,7 @@ def draw_image(number, pixels, label, data, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_balance(n_training, n_test, data, path):
     """Draw the share of each digit in the training and test images, of which there are so many each, int [10]."""
     figure = style.new_figure(7.2, 4.2)

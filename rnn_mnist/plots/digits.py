@@ -12,6 +12,7 @@ from rnn_mnist.plots.style import data_name, text
 INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
 
 
+@style.as_shipped
 def draw_prediction(title, picture, pixels, probabilities, path):
     """Draw a person's picture, what the network saw of it, and the probabilities [10]; return the path.
 
@@ -36,6 +37,7 @@ def draw_prediction(title, picture, pixels, probabilities, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_steps(title, pixels, probabilities, accuracy, data, path):
     """Draw an image, its probabilities [n_steps, 10] and the test accuracy [n_steps] after each step; return the path.
 
@@ -64,6 +66,7 @@ def draw_steps(title, pixels, probabilities, accuracy, data, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_gradients(curves, path):
     """Draw the norm of the gradient at each state, on a logarithmic scale, before and after training; return the path.
 

@@ -19,6 +19,7 @@ class Heading(NamedTuple):
     acc_test: float
 
 
+@style.as_shipped
 def draw_confusion(heading, matrix, path):
     """Draw how many images of each digit (row) were taken for which (column), int [10, 10]; return the path."""
     figure = style.new_figure(7, 6.6)
@@ -34,6 +35,7 @@ def draw_confusion(heading, matrix, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_errors(heading, images, errors, path):
     """Draw at most 32 images, uint8 [n, 28, 28], with what was wrong about each; return the path.
 
@@ -50,6 +52,7 @@ def draw_errors(heading, images, errors, path):
     return style.save(figure, path)
 
 
+@style.as_shipped
 def draw_reliability(heading, bins, calibration_error, path):
     """Draw accuracy against confidence, and how many images have which confidence; return the path.
 

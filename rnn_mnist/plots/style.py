@@ -4,19 +4,21 @@ Import it only where something is drawn: matplotlib takes half a second. What is
 """
 
 import contextlib
+import errno
 import functools
 import io
-import sys
 import warnings
 from pathlib import Path
 
 import matplotlib
 from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.style import context
 from matplotlib.text import Text
 
 from rnn_mnist import files
 from rnn_mnist.console import languages
+from rnn_mnist.console.output import note, plain
 
 # Colours that colour-blind people tell apart (M. Okabe and K. Ito, 2008), without the yellow that vanishes on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -28,6 +30,9 @@ KOREAN_FONTS = ("Malgun Gothic", "Apple SD Gothic Neo", "AppleGothic", "NanumGot
                 "Noto Sans CJK KR", "Noto Sans KR", "Pretendard", "Spoqa Han Sans Neo", "UnDotum", "Baekmuk Gulim",
                 "Noto Sans CJK JP")
 KOREAN_FILES = ("malgun", "applesdgothic", "applegothic", "nanum", "notosanscjk", "notosanskr")
+
+# For the functions that draw: what somebody's matplotlibrc asks for, such as LaTeX, is for their own pictures.
+as_shipped = context("default")
 
 
 def new_figure(width, height):
@@ -58,6 +63,7 @@ def label(name):
 
     matplotlib would read $ as mathematics and leave labels that begin with _ out of the legend.
     """
+    name = plain(name)
     if len(name) > 56:
         name = f"{name[:36]}…{name[-19:]}"
     return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
@@ -78,6 +84,8 @@ def save(figure, path):
         warnings.filterwarnings("ignore", "Glyph")  # a letter in a run's name that no font has is drawn as a box
         figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():  # a pipe or a device, which writing would put a file in the place of
+        raise FileExistsError(errno.EEXIST, "is no file that could be replaced", str(path))
     files.write(path, image.getvalue())
     return path
 
@@ -85,8 +93,8 @@ def save(figure, path):
 @functools.cache
 def _note_missing_font():
     """Say what to install, once."""
-    print("note: no Korean font found, so pictures are labelled in English: install one, such as "
-          "'sudo apt install fonts-nanum'", file=sys.stderr)
+    note("note: no Korean font found, so pictures are labelled in English: install one, such as 'sudo apt install "
+         "fonts-nanum'")
 
 
 @functools.cache

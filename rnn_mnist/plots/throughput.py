@@ -6,6 +6,7 @@ from rnn_mnist.plots import style
 from rnn_mnist.plots.style import text
 
 
+@style.as_shipped
 def draw_throughput(speeds, name, path):
     """Draw [(batch size, images per second)] as a PNG and return its path; name: of whose they are."""
     figure = style.new_figure(6.4, 4.2)

@@ -146,6 +146,7 @@ def write(measured, processes, left_out, epochs, environment, out):
     return [*(line for rows in tables for line in (*table(rows, "<>"), "")), *notes]
 
 
+@style.as_shipped
 def draw(measured, path):
     """Draw the time per epoch of every right form, with quartiles and the floor, and the ratios in all cases."""
     figure = style.new_figure(11, 4.6)
