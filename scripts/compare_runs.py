@@ -9,10 +9,10 @@ python scripts/compare_runs.py runs --csv > table.csv
 a folder of runs is its comparison.png; of other runs it goes to the first one's plots/ folder, named after the others.
 """
 
-import sys
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -20,7 +20,7 @@ BASES = {"rnn": PRESETS["rnn-rows"].config, "mlp": PRESETS["mlp-relu"].config}  
 
 
 def main():
-    """Parse, read the runs, draw, print: drawing comes first, since a reader such as `head` may end the printing."""
+    """Parse, read the runs, draw, print."""
     parser = Parser(__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", default=["runs"],
                         help="run directories, or folders that hold some (default: runs)")
@@ -36,15 +36,15 @@ def main():
     paired = _paired(compare, summaries) if len(summaries) == 2 and not args.csv else None
     picture = _draw(compare_report, summaries, groups, args)
     if args.csv:
-        print(compare_report.as_csv(summaries), end="")
+        say(*compare_report.as_csv(summaries).removesuffix("\n").split("\n"))
     elif args.json:
-        print(compare_report.as_json(summaries, groups, paired))
+        say_json(compare_report.as_json(summaries, groups, paired))
     else:
-        print(*compare_report.report(summaries, groups), sep="\n")
+        say(*compare_report.report(summaries, groups))
         if paired:
-            print("", compare_report.paired_line(paired), sep="\n")
+            say("", compare_report.paired_line(paired))
     if picture:
-        print(text("written : {path}", path=picture), file=sys.stderr if args.csv or args.json else sys.stdout)
+        (note if args.csv or args.json else say)(text("written : {path}", path=picture))
 
 
 def _paired(compare, summaries):
@@ -52,7 +52,7 @@ def _paired(compare, summaries):
     try:
         return compare.paired_test(*summaries)
     except UserError as error:
-        print(text("no paired test: {reason}", reason=error), file=sys.stderr)
+        note(text("no paired test: {reason}", reason=error))
 
 
 def _draw(compare_report, summaries, groups, args):
@@ -62,8 +62,10 @@ def _draw(compare_report, summaries, groups, args):
     if not any(map(compare_report.has_validation, summaries)):
         if args.out is not None:
             raise UserError(f"--out {args.out}: none of the runs has validation figures to draw: leave it out")
-        print(text("no picture: none of the runs has validation figures"), file=sys.stderr)
+        note(text("no picture: none of the runs has validation figures"))
         return None
+    if args.out is not None and not args.out.lower().endswith(".png"):
+        raise UserError(f"--out {args.out}: must end in .png: the picture would take the place of another file")
     path = args.out or compare_report.picture_path(args.runs, summaries)
     try:
         return compare_report.draw(summaries, groups, path)
@@ -71,7 +73,7 @@ def _draw(compare_report, summaries, groups, args):
         reason = f"{error.filename or path}: {error.strerror or error}"
         if args.out is not None:
             raise UserError(f"--out {args.out}: cannot be written ({reason}): choose another file") from None
-        print(f"note: the picture could not be written: {reason}", file=sys.stderr)
+        note(f"note: the picture could not be written: {reason}")
 
 
 if __name__ == "__main__":

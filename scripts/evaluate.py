@@ -7,12 +7,9 @@ python scripts/evaluate.py runs/NAME --json > scores.json
 The pictures are written to the run's plots/ folder; those of other data to a folder of their own within it.
 """
 
-import json
-import sys
-
-from rnn_mnist.analysis.evaluate import draw_evaluation, report
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.run import Run
 
 
@@ -25,13 +22,14 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     add_lang_flag(parser)
     args = parser.parse_args()
+    from rnn_mnist.analysis.evaluate import draw_evaluation, report  # NumPy takes its time; --help needs none
     evaluation = Run(args.run).evaluate(data=args.data, data_dir=args.data_dir)
     if args.json:
-        print(json.dumps(evaluation.values, indent=2, ensure_ascii=False))
+        say_json(evaluation.values)
     else:
-        print(*report(evaluation.values), sep="\n", flush=True)
+        say(*report(evaluation.values))
     for path in draw_evaluation(evaluation):
-        print(text("written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+        (note if args.json else say)(text("written : {path}", path=path))
 
 
 if __name__ == "__main__":

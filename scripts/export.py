@@ -8,6 +8,7 @@ Both files are read back and must give the run's logits before the folder appear
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
 
 
@@ -21,14 +22,14 @@ def main():
     opened = Run(args.run)
     from rnn_mnist.export.saved_model import SIGNATURE, export_run
     folder, config, finished, difference, bound = export_run(opened, args.out)
-    print(text("run : {run}{state}", run=args.run, state="" if finished else text(", not finished")))
+    say(text("run : {run}{state}", run=args.run, state="" if finished else text(", not finished")))
     for name in ("saved_model", "weights.npz"):
-        print(text("written : {path}", path=folder / name))
-    print(text("checked : read back, both give the run's logits; largest difference : {difference:.2g} "
+        say(text("written : {path}", path=folder / name))
+    say(text("checked : read back, both give the run's logits; largest difference : {difference:.2g} "
                "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
     largest = 255 if config.pixels == "raw" else 1
-    print(text("images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
-    print(text("next : in Python, {command}", command=(
+    say(text("images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
+    say(text("next : in Python, {command}", command=(
         f'tf.saved_model.load("{folder / "saved_model"}").signatures["{SIGNATURE}"](images=images)')))
 
 

@@ -10,6 +10,7 @@ The picture is written to the first run's plots/ folder.
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
 
 
@@ -23,8 +24,8 @@ def main():
     opened = [Run(path) for path in args.runs]
     from rnn_mnist.analysis.gradients import draw, gradient_curve, report
     curves = [gradient_curve(each, args.data_dir) for each in opened]
-    print(*report(curves), sep="\n", flush=True)
-    print(text("written : {path}", path=draw(curves)))
+    say(*report(curves))
+    say(text("written : {path}", path=draw(curves)))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python scripts/plot_run.py runs/NAME runs/OTHER --lang ko
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
 
 
@@ -15,7 +16,7 @@ def main():
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run directory")
     add_lang_flag(parser)
     for found in [Run(path) for path in parser.parse_args().runs]:  # a wrong name leaves all as it is
-        print(text("written : {path}", path=found.plot()), flush=True)
+        say(text("written : {path}", path=found.plot()))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ A picture may have any size and colours, dark on light or light on dark, or be a
 network saw of it, into the run's plots/ folder.
 """
 
-import json
-import sys
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.run import Run
 
 
@@ -35,7 +34,7 @@ def main():
     from rnn_mnist.analysis import predict  # Pillow is needed for nothing else
     digits, complaints = predict.read_pictures(args.images)
     for complaint in complaints:
-        print(f"error: {complaint}", file=sys.stderr)
+        note(f"error: {complaint}")
     if complaints and not digits:
         return 2
     if args.test_index is not None:
@@ -43,12 +42,12 @@ def main():
         digits = [predict.test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
     probabilities = trained.predict([digit.pixels for digit in digits])
     if args.json:
-        print(json.dumps(predict.as_json(digits, probabilities), indent=2, ensure_ascii=False))
+        say_json(predict.as_json(digits, probabilities))
     else:
-        print(*predict.report(trained, digits, probabilities), sep="\n", flush=True)
+        say(*predict.report(trained, digits, probabilities))
     if args.show:
         for path in predict.draw(trained, digits, probabilities):
-            print(text("written : {path}", path=path), file=sys.stderr if args.json else sys.stdout)
+            (note if args.json else say)(text("written : {path}", path=path))
     return 2 if complaints else 0
 
 

@@ -13,6 +13,7 @@ import os
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run, script
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import say
 from rnn_mnist.console.tables import table
 from rnn_mnist.tutorials.published import EXPERIMENTS, choose
 
@@ -30,7 +31,7 @@ def main():
     args = parser.parse_args()
     if args.list:
         rows = [(name, f"about {seconds} s", what) for name, (seconds, what) in EXPERIMENTS.items()]
-        print(*table(rows, "<"), sep="\n")
+        say(*table(rows, "<"))
         return
     names = choose(args.names)
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
@@ -39,9 +40,9 @@ def main():
     folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights, data=args.data,
                              data_dir=args.data_dir, offline=args.offline)
     written = text("written : {path}", path=f"{folder / 'reproduce.csv'} {folder / 'reproduce.md'}")
-    print("", *terminal_table(rows), written, sep="\n")
+    say("", *terminal_table(rows), written)
     if names != ["numpy-inference"]:
-        print(text("next : {command}", command=f"{script('compare_runs')} {folder}"))
+        say(text("next : {command}", command=f"{script('compare_runs')} {folder}"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ identical, 1 different, 2 not to be compared.
 
 from rnn_mnist.console.command import Parser, add_data_flags, run
 from rnn_mnist.console.guard import noting_signals
+from rnn_mnist.console.output import say
 
 
 def main():
@@ -26,10 +27,10 @@ def main():
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")
     from rnn_mnist.analysis.rerun import expectation, rerun, verdict
-    print(expectation(*(args.compare_only or [args.run]))[1], flush=True)
+    say(expectation(*(args.compare_only or [args.run]))[1])
     pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, signals=noting_signals()))
     same, lines = verdict(*pair)
-    print(*lines, sep="\n", flush=True)
+    say(*lines)
     return 0 if same else 1
 
 

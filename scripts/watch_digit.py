@@ -9,6 +9,7 @@ set that is read right after as many rows. The picture is written to the run's p
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
 
 
@@ -26,8 +27,8 @@ def main():
     watched = Run(args.run)
     from rnn_mnist.analysis.watch import draw, report, watch
     reading = watch(watched, args.image, args.test_index, args.data_dir)
-    print(*report(reading), sep="\n", flush=True)
-    print(text("written : {path}", path=draw(reading)))
+    say(*report(reading))
+    say(text("written : {path}", path=draw(reading)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Several runs side by side: what they differ in, how they scored, mean and spread over seeds, a paired test of two."""
 
 import math
-import sys
 from collections import defaultdict
 from dataclasses import asdict
 from statistics import mean, stdev
@@ -11,7 +10,8 @@ from rnn_mnist.analysis import metrics as scores
 from rnn_mnist.analysis.evaluate import evaluate_run
 from rnn_mnist.config import Config
 from rnn_mnist.console.command import script
-from rnn_mnist.console.languages import ORIGINAL
+from rnn_mnist.console.guard import left_out
+from rnn_mnist.console.languages import KINDS, ORIGINAL
 from rnn_mnist.console.settings import UserError, differences
 from rnn_mnist.run import Run, find_runs
 
@@ -24,16 +24,14 @@ TABLE_COLUMNS = ("name", "model", "settings", "data", "data_digest", "finished",
 def summarise_all(paths, bases=None):
     """Return the summaries of all runs in the folders, the original MNIST's first, then by validation accuracy.
 
-    bases: {model: Config}, as for summarise. A run that is damaged is left out, with one line on stderr. Raise
-    UserError if none is left.
+    Each has in "place" its number in the order given. bases: {model: Config}, as for summarise. A run that is damaged
+    is left out, with one line on stderr. Raise UserError if none is left.
     """
     found = {str(run): run for path in paths for run in find_runs(path)}
     summaries = []
     for run in found.values():
-        try:
-            summaries.append(summarise(run, bases))
-        except UserError as error:
-            print(f"left out: {' '.join(str(error).split())}", file=sys.stderr)
+        with left_out():
+            summaries.append({**summarise(run, bases), "place": len(summaries)})
     if not summaries:
         raise UserError(f"{' '.join(map(str, paths))}: holds no run to compare: train one by {script('train_rnn')}")
     return sorted(summaries, key=_rank)
@@ -45,7 +43,7 @@ def summarise(run, bases=None):
     bases: {model: Config} with the settings that go without saying; the defaults where there is none.
     """
     config, metrics, result, environment = run.config, run.metrics, run.result, run.environment
-    if not isinstance(environment.get("data"), str) or not isinstance(environment.get("data_digest"), str):
+    if environment.get("data") not in KINDS or not isinstance(environment.get("data_digest"), str):
         raise UserError(f"{run.path / 'environment.json'}: damaged: it does not say which data the run has used")
     _check_metrics(run, metrics)
     if result and result["config"] != files.digest(asdict(config)):

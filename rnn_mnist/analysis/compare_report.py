@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -11,11 +10,10 @@ import numpy as np
 
 from rnn_mnist import files
 from rnn_mnist.analysis.compare import TABLE_COLUMNS, without_seed
+from rnn_mnist.console.guard import shortened
 from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, data_name, text
 from rnn_mnist.console.tables import table
-from rnn_mnist.run import find_runs
-
-MAX_NAME = 100  # bytes of a picture's name before it is cut
+from rnn_mnist.run import Run
 
 
 def report(summaries, groups):
@@ -59,9 +57,9 @@ def _csv_cell(value):
 
 
 def as_json(summaries, groups, paired):
-    """Return a JSON text: runs, groups over seeds, and the paired test or null."""
+    """Return a dict of plain values: runs, groups over seeds, and the paired test or None."""
     found = [{name: summary[name] for name in TABLE_COLUMNS} for summary in summaries]
-    return json.dumps({"runs": found, "groups": groups, "paired_test": paired}, indent=2, ensure_ascii=False)
+    return {"runs": found, "groups": groups, "paired_test": paired}
 
 
 def settings_words(settings):
@@ -122,21 +120,15 @@ def picture_path(paths, summaries):
     It is comparison.png in the folder, if paths name one and nothing else, or comparison_<names of the other runs>.png
     among the plots of the first run.
     """
-    first, *others = runs = _in_order_given(paths, summaries)
+    first, *others = runs = [Run(summary["run"]) for summary in sorted(summaries, key=lambda each: each["place"])]
     if len(set(map(Path, paths))) == 1 and Path(paths[0]) != first.path:
         return Path(paths[0], "comparison.png")
-    stem = os.fsencode("_".join(["comparison", *(run.name for run in others)]))
+    stem = "_".join(["comparison", *(run.name for run in others)])
     full = [run.path.absolute() for run in runs]
-    if len(stem) > MAX_NAME or len({path.parent for path in full}) > 1:  # a name is a run's own within a folder only
-        stem = stem[:MAX_NAME] + b"_" + files.digest(b"\0".join(map(os.fsencode, full)))[:8].encode()
-    return first.path / "plots" / f"{stem.decode(errors='ignore')}.png"
-
-
-def _in_order_given(paths, summaries):
-    """Return the Runs of the summaries in the order of the paths that name them."""
-    compared = {summary["run"] for summary in summaries}
-    found = {str(run): run for path in paths for run in find_runs(path)}
-    return [run for name, run in found.items() if name in compared]
+    short = shortened(stem)
+    if short != stem or len({path.parent for path in full}) > 1:  # a name is a run's own within a folder only
+        short += "_" + files.digest(b"\0".join(map(os.fsencode, full)))[:8]
+    return first.path / "plots" / f"{short}.png"
 
 
 def has_validation(summary):

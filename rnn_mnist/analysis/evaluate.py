@@ -7,6 +7,7 @@ import numpy as np
 
 from rnn_mnist.analysis import metrics
 from rnn_mnist.config import Config
+from rnn_mnist.console.guard import check_data_dir
 from rnn_mnist.console.languages import data_name, text
 from rnn_mnist.console.tables import table
 from rnn_mnist.data import Source, Split
@@ -38,6 +39,7 @@ def load_test(run, data=None, data_dir=None):
     """Return (test Split, Source, whether the Run was trained with that data); data, data_dir: look elsewhere."""
     config, options = run.settings
     where = config.data, options.data_dir
+    check_data_dir(run, options, {name: value for name, value in (("data_dir", data_dir), ("data", data)) if value})
     if data or data_dir:
         where = Config(data=data or "mnist").data, data_dir
     (_, _, images, labels), *source = load_arrays(*where, options.offline)
@@ -47,11 +49,11 @@ def load_test(run, data=None, data_dir=None):
 
 def evaluate_run(run, data=None, data_dir=None):
     """Return the Evaluation of a Run on its test set, or on that of other data."""
-    from rnn_mnist.session import weights_digest  # TensorFlow takes seconds to import
-    with run.open_network() as network:
+    from rnn_mnist.export.opened import open_scored  # TensorFlow takes seconds to import
+    from rnn_mnist.session import weights_digest
+    with open_scored(run) as (network, state, result):
         test, source, same = load_test(run, data, data_dir)
         logits, digest = network.predict(test.images), weights_digest(network.weights())
-    state, result = run.scored_state(), run.result
     log_p, predictions = metrics.log_softmax(logits), predicted_classes(logits, test.labels)
     figures, worst = _figures(log_p, predictions, test.labels)
     values = {"run": str(run), "model": network.config.model, "epochs": state.epoch, "finished": result is not None,

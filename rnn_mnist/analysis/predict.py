@@ -12,7 +12,8 @@ from PIL import Image
 from rnn_mnist.analysis import picture as pictures
 from rnn_mnist.analysis.metrics import log_softmax
 from rnn_mnist.config import N_PIXELS
-from rnn_mnist.console.languages import data_name, text
+from rnn_mnist.console.guard import shortened
+from rnn_mnist.console.languages import data_name, kind_of, text
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.console.tables import table
 
@@ -115,7 +116,7 @@ def report(run, digits, probabilities):
     """Yield the lines that say what each digit is: with bars for one, a table for several."""
     state = "" if run.result else text(", not finished")
     yield text("run : {run} ({model}, trained on {data}{state})", run=run, model=run.config.model,
-               data=data_name(str(run.environment.get("data"))), state=state)
+               data=data_name(kind_of(run.environment)), state=state)
     if len(digits) == 1:
         yield title(digits[0], probabilities[0].argmax())
         for i, p in enumerate(probabilities[0]):
@@ -155,7 +156,7 @@ def title(digit, answer, short=False):
 
 def plot_path(run, what, digit, number=None):
     """Return the path in a Run's plots/ for a picture of a Digit; a number tells those of one command apart."""
-    stem = Path(digit.source).stem.replace(" ", "-")[:100] if isinstance(digit.source, str) else f"test-{digit.source}"
+    stem = shortened(Path(digit.source).stem) if isinstance(digit.source, str) else f"test-{digit.source}"
     parts = [what, *([] if number is None else [f"{number:03d}"]), "stdin" if digit.source == "-" else stem]
     return run.path / "plots" / ("-".join(parts) + ".png")
 

@@ -13,10 +13,11 @@ from typing import NamedTuple
 from rnn_mnist import files
 from rnn_mnist.config import Config
 from rnn_mnist.console import machine
+from rnn_mnist.console.forms import METRICS, TIMES
 from rnn_mnist.console.guard import check_data
 from rnn_mnist.console.settings import UserError, resume_hint
 from rnn_mnist.datasets.files import Source, load_arrays
-from rnn_mnist.run import METRICS, TIMES, Run
+from rnn_mnist.run import Run
 
 NOT_COMPARED = ("seconds", "config", "digest")  # of result.json: times, and what run_differences says by name
 MISSING = "-"
