@@ -10,7 +10,8 @@ PACKAGE = Path("rnn_mnist")
 ORDER = ["console", "config", "files", "datasets", "data", "tf1", "cells", "graph", "session", "checkpoint", "run",
          "train", "plots", "export", "tutorials", "analysis", "sweep", "__main__"]
 # What the API's methods and the end of a training reach for, when they are called and not before.
-LAZILY_UPWARDS = {("run", "plots"), ("run", "analysis"), ("run", "train"), ("train", "export")}
+LAZILY_UPWARDS = {("run", "plots"), ("run", "analysis"), ("run", "export"), ("run", "train"),
+                   ("train", "export")}
 FACADE = "__init__"  # names what it gives away, and imports it when it is asked for
 LIGHT = {"console", "config", "files", "datasets", "data", "checkpoint", "run"}  # brings nothing heavy in when imported
 HEAVY = {"tensorflow", "tf_keras", "keras", "matplotlib", "pooch", "requests", "tqdm", "tensorboard"}

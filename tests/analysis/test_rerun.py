@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from helpers import ISA
 
-from rnn_mnist.run import METRICS, Run, find_runs
+from rnn_mnist.console.forms import METRICS
+from rnn_mnist.run import Run, find_runs
 from rnn_mnist.train import train
 
 ROOT = Path(__file__).resolve().parents[2]

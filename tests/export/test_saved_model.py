@@ -201,9 +201,9 @@ def test_a_full_disk_leaves_nothing(toy, tmp_path, room):
 
 
 def test_what_a_killed_export_left_is_no_hindrance(toy, tmp_path):
-    (tmp_path / ".new.tmp" / "saved_model").mkdir(parents=True)
+    (tmp_path / ".export-0.tmp" / "saved_model").mkdir(parents=True)
     assert export_run(Run(toy["mlp"][0]), tmp_path / "new").folder == tmp_path / "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".export-0.tmp", "new"]
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["saved_model", "weights.npz"]
 
 

@@ -29,7 +29,7 @@ SEED = int(os.environ.get("RNN_MNIST_DAMAGE_SEED", 1))
 FLAGS = ["--hidden-sizes", "6", "--batch-size", "125", "--n-valid", "100", "--replicas", "1", "--no-plots", "--offline",
          "--no-eval-train", "--checkpoint-steps", "3"]
 HYPOTHESIS = settings(deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-EACH = 5  # damages of every file; with patience and without
+EACH = int(os.environ.get("RNN_MNIST_DAMAGES_EACH", 5))  # damages of every file; with patience and without
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,19 +62,47 @@ def made(tmp_path_factory, toy_data_dir):
 
 
 def damages(path, rnd):
-    """Yield (what is done, the file's content after it, None: gone), EACH in all, more of the state."""
+    """Yield (what is done, function that does it to a file of this content), EACH in all, more of the state."""
     content = path.read_bytes()
-    yield "deleted", None
-    for i in range((EACH - 1) * (3 if path.name == "last.json" else 1) if content else 0):
+    ways = [("deleted", Path.unlink), ("a pipe", _pipe), ("a folder", _folder), ("a link", _link),
+            ("a link to a device", _device), ("two names", _hard_link)]
+    yield from rnd.sample(ways, 2) if EACH < 10 else ways
+    for i in range((EACH - 2) * (3 if path.name == "last.json" else 1) if content else 0):
         position = rnd.randrange(len(content))
         if i % 2:
-            yield f"cut at {position}", content[:position]
+            yield f"cut at {position}", functools.partial(Path.write_bytes, data=content[:position])
         else:
-            flipped = content[position] ^ 1 << rnd.randrange(8)
-            yield f"byte {position} is {flipped}", content[:position] + bytes([flipped]) + content[position + 1:]
+            flipped = bytes([content[position] ^ 1 << rnd.randrange(8)])
+            yield f"byte {position} is {flipped}", functools.partial(
+                Path.write_bytes, data=content[:position] + flipped + content[position + 1:])
+
+
+def _pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def _link(path):
+    shutil.move(path, path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def _device(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _hard_link(path):
+    os.link(path, path.with_name(f"{path.name}.second"))
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes and links")
 @pytest.mark.parametrize("patience", [0, 9])
 def test_every_file_damaged(made, tmp_path, patience, capsys):
     """With patience the best epoch's checkpoint is needed, too."""
@@ -83,10 +111,10 @@ def test_every_file_damaged(made, tmp_path, patience, capsys):
     source, expected = made[patience]
     run = tmp_path / "r"
     for file in sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file()):
-        for what, content in damages(source / file, rnd):
+        for what, damage in damages(source / file, rnd):
             shutil.rmtree(run, ignore_errors=True)
             shutil.copytree(source, run)
-            (run / file).unlink() if content is None else (run / file).write_bytes(content)
+            damage(run / file)
             before = snapshot(run)
             try:
                 command("--resume", run, "--epochs", 3)
@@ -154,6 +182,12 @@ def spoil(sound, data):
     return run
 
 
+def opened(run):
+    """Open a run's network and close it."""
+    with run.open_network():
+        pass
+
+
 @pytest.mark.slow
 @settings(HYPOTHESIS, max_examples=250)
 @given(data=st.data())
@@ -164,7 +198,7 @@ def test_random_files_are_read_or_refused_in_one_line(made, data):
     for name, read in {
             "config.json": lambda: run.settings, "metrics.csv": lambda: run.metrics, "result.json": lambda: run.result,
             "environment.json": lambda: run.environment, "checkpoints": lambda: checkpoint.find_state(path),
-            "": run.scored_state, "first": lambda: verdict(path, sound), "second": lambda: verdict(sound, path),
+            "": lambda: opened(run), "first": lambda: verdict(path, sound), "second": lambda: verdict(sound, path),
             "resumed": lambda: resume(run, {})}.items():
         try:
             read()

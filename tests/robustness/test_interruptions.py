@@ -1,5 +1,7 @@
 """A run survives kills, signals, full disks and divergence, and comes out the same; as real processes."""
 
+import functools
+import itertools
 import os
 import random
 import shutil
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import fork_server
@@ -21,7 +24,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 FLAGS = ["--epochs", 5, "--batch-size", 50, "--n-valid", 100, "--dropout", 0.2, "--no-plots", "--offline"]
 MODELS = {"rnn": ["train_rnn.py", "--n-neurons", 8, *FLAGS], "mlp": ["train_mlp.py", "--hidden-sizes", 8, *FLAGS]}
 SEED = int(os.environ.get("RNN_MNIST_KILL_SEED") or 1)
-N_KILLS = 20
+N_KILLS = int(os.environ.get("RNN_MNIST_N_KILLS") or 20)
 
 
 @pytest.fixture
@@ -80,50 +83,58 @@ def test_three_epochs_and_two_more_are_five(train, resume, whole, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["rnn"])
-def test_twenty_kills_change_nothing(train, resume, whole, tmp_path):
-    """SIGKILL at random moments, half of them in the middle of writing files; a finished run is begun again."""
+def test_kills_change_nothing(train, resume, whole, tmp_path):
+    """SIGKILL at random moments, half of them in the middle of writing files; a finished run is begun again.
+
+    In turn dynamic and fused, with and without checkpoints within an epoch, so long as RNN_MNIST_N_KILLS says.
+    """
     print(f"RNN_MNIST_KILL_SEED={SEED}")
-    rnd, run = random.Random(SEED), tmp_path / "runs/r"
-    kills = finished = mid_epoch = mid_write = 0
+    rnd, run, count = random.Random(SEED), tmp_path / "runs/r", Counter()
+    wholes = {"dynamic": outcome(whole)}
+    kinds = itertools.cycle(itertools.product(("dynamic", "fused"), ([], ["--checkpoint-steps", 2])))
     started = time.monotonic()
-    assert train("--checkpoint-steps", 2).wait()[0] == 0
+    assert train("--unroll", "fused").wait()[0] == 0
     life = time.monotonic() - started
+    wholes["fused"] = outcome(run)
     shutil.rmtree(run)
-    while kills < N_KILLS or not finished:
-        begin = resume if (run / "checkpoints/last.json").exists() else train
-        if begin is train:
+    unroll, steps = next(kinds)
+    while count["kills"] < N_KILLS or not count["finished"]:
+        begin = resume if (run / "checkpoints/last.json").exists() else functools.partial(train, "--unroll", unroll)
+        if begin is not resume:
             shutil.rmtree(run, ignore_errors=True)
-        if kills >= N_KILLS:
-            code = begin().wait()[0]
-        elif kills % 2:
-            code = begin("--checkpoint-steps", 2, die_at=rnd.randrange(250)).wait()[0]
+        if count["kills"] >= N_KILLS:
+            code = begin(*steps).wait()[0]
+        elif count["kills"] % 2:
+            code = begin(*steps, die_at=rnd.randrange(250)).wait()[0]
         else:
-            child = begin("--checkpoint-steps", 2)
+            child = begin(*steps)
             time.sleep(rnd.uniform(0, life))
             child.kill()
             code = child.wait()[0]
         assert code in (0, -signal.SIGKILL)
         if code == 0:
-            finished += 1
-            assert outcome(run) == outcome(whole)
+            count["finished"] += 1
+            assert outcome(run) == wholes[unroll]
+            assert not list(run.rglob(".*.tmp"))
             shutil.rmtree(run)
+            unroll, steps = next(kinds)
             continue
-        kills += 1
+        count["kills"] += 1
         if (run / "checkpoints/last.json").exists():
             state = checkpoint.find_state(run)
-            mid_epoch += state.n_steps > 0
+            count["within an epoch"] += state.n_steps > 0
             named = {f"step-{step:08d}" for step in (state.step, state.best_step)}
-            mid_write += any((path.stem not in named and path.suffix != ".json") or path.name.startswith(".")
-                             for path in (run / "checkpoints").iterdir())
-    print(f"{kills} kills ({mid_epoch} within an epoch, {mid_write} with files half written or not yet removed), "
-          f"{finished} runs finished: all the same")
+            count["with files half written or not yet removed"] += any(
+                (path.stem not in named and path.suffix != ".json") or path.name.startswith(".")
+                for path in (run / "checkpoints").iterdir())
+    print(f"{dict(count)}: all the same")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("place", "run_is_made"), [
     ("<train-images", False), ("rnn_mnist.graph", False), ("os.mkdir", False), (">/log.txt", True),
-    (">.last.json.tmp", True), ("rnn_mnist.step", True), ("rnn_mnist.evaluate", True), ("rnn_mnist.checkpoint", True),
+    (">.last.json.", True), ("rnn_mnist.step", True), ("rnn_mnist.evaluate", True), ("rnn_mnist.checkpoint", True),
     (">.data-00000", True), ("rnn_mnist.result", True)])
 def test_a_signal_in_any_phase_leaves_a_run_that_goes_on(train, resume, whole, tmp_path, place, run_is_made, number):
     """Until the run is made there is none to go on with, and the command leaves at once."""
@@ -311,9 +322,9 @@ def test_other_data_is_refused(resume, whole, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("place", "n"), [(">/log.txt", 3), (">/metrics.csv", 2), (">.last.json.tmp", 3),
-                                          ("rnn_mnist.checkpoint", 2), (">.previous.json.tmp", 2),
-                                          (">.result.json.tmp", 1), (">tfevents", 3)])
+@pytest.mark.parametrize(("place", "n"), [(">/log.txt", 3), (">/metrics.csv", 2), (">.last.json.", 3),
+                                          ("rnn_mnist.checkpoint", 2), (">.previous.json.", 2),
+                                          (">.result.json.", 1), (">tfevents", 3)])
 def test_disk_full(train, resume, whole, tmp_path, place, n):
     """In the second epoch, or at the end, the system lets a file grow by 10 bytes only (RLIMIT_FSIZE)."""
     code, _, err = train(full=[place, n]).wait()
@@ -326,22 +337,51 @@ def test_disk_full(train, resume, whole, tmp_path, place, n):
     assert outcome(run) == outcome(whole)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root, to mount a small disk")
-def test_a_small_disk(train, resume, tmp_path):
-    disk = tmp_path / "runs"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", disk], capture_output=True).returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    try:
-        assert train("--epochs", 1).wait()[0] == 0
-        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
-        (disk / "filler").write_bytes(bytes(free - 200_000))
-        code, _, err = resume("--epochs", 1000).wait()
-        assert code == 2 and "No space left" in one_line(err)
-        done = checkpoint.find_state(disk / "r").epoch
-        (disk / "filler").unlink()
-        assert resume("--epochs", done + 1).wait()[0] == 0
-        assert len(Run(disk / "r").metrics) == done + 1 > 2
-    finally:
+@pytest.fixture
+def small_disk(tmp_path):
+    """Return a function that mounts a tmpfs with these options at runs/ and returns its path."""
+    disk, mounted = tmp_path / "runs", []
+
+    def mount(options):
+        """Mount it, or skip the test."""
+        disk.mkdir()
+        if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", disk],
+                                          capture_output=True).returncode:
+            pytest.skip("no tmpfs can be mounted here: that needs root")
+        mounted.append(disk)
+        return disk
+    yield mount
+    for disk in mounted:
         subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "filler"), [("size=8m", 200_000), ("nr_inodes=40", 0)])
+def test_a_small_disk(train, resume, small_disk, options, filler):
+    """Its room, or the number of files that it can have, is used up in the middle of a training."""
+    disk = small_disk(options)
+    assert train("--epochs", 1).wait()[0] == 0
+    for i in range(3):  # inodes
+        (disk / f"filler{i}").touch()
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
+    if filler:
+        (disk / "filler0").write_bytes(bytes(free - filler))
+    else:
+        for i in range(3, os.statvfs(disk).f_favail + 2):
+            (disk / f"filler{i}").touch()
+    code, _, err = resume("--epochs", 1000).wait()
+    assert code == 2 and "No space left" in one_line(err)
+    done = checkpoint.find_state(disk / "r").epoch
+    for path in disk.glob("filler*"):
+        path.unlink()
+    assert resume("--epochs", done + 1).wait()[0] == 0
+    assert len(Run(disk / "r").metrics) == done + 1 > 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", ["size=4k", "nr_inodes=3"])
+def test_a_disk_without_room_for_a_run(train, small_disk, options):
+    """Nothing of the run is left that would take its name."""
+    disk = small_disk(options)
+    assert "No space left" in one_line(train().wait()[2])
+    assert list(disk.iterdir()) == [] or (disk / "r/log.txt").exists()

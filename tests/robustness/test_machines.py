@@ -20,8 +20,9 @@ from helpers import ISA, refusal, user_environment
 from rnn_mnist import session
 from rnn_mnist.analysis import compare
 from rnn_mnist.console import machine
+from rnn_mnist.console.forms import METRICS
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
-from rnn_mnist.run import METRICS, Run
+from rnn_mnist.run import Run
 from rnn_mnist.train import train
 from rnn_mnist.tutorials.presets import PRESETS
 

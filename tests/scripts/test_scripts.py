@@ -42,7 +42,7 @@ def test_seed_42_replays_the_published_log_on_the_original_mnist(mnist_dir, tmp_
 def test_a_busy_machine_changes_nothing(toy_data_dir, tmp_path):
     flags = [*TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path]
     done = command("train_rnn.py", *flags, "--run-name", "quiet")
-    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 4)
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 5)
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
     try:
         assert command("train_rnn.py", *flags, "--run-name", "busy").returncode == 0
@@ -59,7 +59,7 @@ def test_verbose_lets_tensorflow_speak(toy_data_dir, tmp_path):
     """That it is quiet otherwise is asserted by the test before."""
     done = command("train_rnn.py", *TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path, "--verbose")
     assert done.returncode == 0 and "tensorflow" in done.stderr
-    assert done.stdout.count("\n") == 4
+    assert done.stdout.count("\n") == 5
 
 
 def test_data_mnist_never_falls_back(tmp_path):

@@ -62,19 +62,29 @@ def _become(folder, argv, faults):
     os.chdir(folder)
     os.fsync = lambda _: None  # spares time; only a loss of power, which no test can bring about, would tell
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):  # which nohup has the tests ignore
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     _arrange(**faults)
     sys.argv = argv
     runpy.run_path(str(ROOT / "scripts" / argv[0]), run_name="__main__")
 
 
-def _arrange(die_at=None, signal_at=None, full=None, poison=None, pause=None, product=False, user=None):
+def _arrange(die_at=None, signal_at=None, full=None, poison=None, pause=None, product=False, user=None, ignore=(),
+             exhausted=None, removed=None):
     """Arrange what is to happen to this process.
 
     die_at: SIGKILL at the n-th time that it opens, renames, removes or cuts a file. signal_at: (place, n, signal
     numbers): get these signals when it is at a place for the n-th time. full: (place, n): from then on no file grows,
     that one by 10 bytes at most; messages still get out. poison: a weight becomes NaN before the n-th evaluation.
-    pause: seconds added to every step. product: multiply matrices by TensorFlow first. user: become that user.
+    pause: seconds added to every step. product: multiply matrices by TensorFlow first. user: become that user. ignore:
+    signals, as nohup does. exhausted: (place, n): there is no more memory. removed: (place, n, file to remove).
     """
+    for number in ignore:
+        signal.signal(number, signal.SIG_IGN)
+    if removed:
+        _at(*removed[:2], lambda *_: os.unlink(removed[2]))
+    if exhausted:
+        _at(*exhausted, _exhaust)
     if die_at is not None:
         left = itertools.count(die_at, -1)
         sys.addaudithook(lambda event, _: event in ("open", "os.rename", "os.remove", "os.truncate")
@@ -106,7 +116,7 @@ def _at(place, n, action):
     def hook(event, args):
         """See to one event."""
         if event == "open":
-            event = (">" if set(args[1] or "") & set("wa+") else "<") + str(args[0])
+            event = (">" if set(args[1] or "") & set("wax+") else "<") + str(args[0])
         here = event == place or (place[0] in "<>" and event[0] == place[0] and place[1:] in event)
         if here and n in (None, next(count)):
             action(*args)
@@ -123,6 +133,15 @@ def _limit(size):
     import resource
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard if size is None else size, hard))
+
+
+def _exhaust(network):
+    """Have TensorFlow ask for more memory than there is."""
+    from rnn_mnist.tf1 import tf
+    with network.graph.tf_graph.as_default():
+        row = tf.random.uniform([1, 2**21])
+        product = tf.matmul(row, row, transpose_a=True)
+    network.run(product)
 
 
 def _poison(network):

@@ -16,8 +16,9 @@ import pytest
 
 from rnn_mnist.config import Config
 from rnn_mnist.console import machine
+from rnn_mnist.console.forms import TIMES
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.run import TIMES, Run
+from rnn_mnist.run import Run
 
 ISA = machine.resolve(os.environ.get("RNN_MNIST_TEST_ISA") or machine.DEFAULT_ISA)
 for item in dataclasses.fields(Config):  # before anything makes a Config
