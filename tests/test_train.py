@@ -71,6 +71,11 @@ def call(tmp_path, toy_data_dir):
     return train
 
 
+def test_a_run_that_has_learned_is_not_told_that_it_guesses(call):
+    run = call(n_neurons=40, learning_rate=0.003, epochs=30)
+    assert run.result["acc_test"] > 0.25 and "GUESSING" not in (run.path / "log.txt").read_text()
+
+
 def without_times(run):
     """Return the rows of metrics.csv without the columns of times."""
     return [{key: value for key, value in row.items() if key not in TIMES} for row in run.metrics]

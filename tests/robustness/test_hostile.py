@@ -424,6 +424,16 @@ def test_too_little_memory_is_said_before_tensorflow_hangs_in_it(run, tmp_path, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("flags", [["--n-neurons", 4000], ["--n-neurons", 500, "--batch-size", 4000]])
+def test_a_network_that_does_not_fit_is_said_before_tensorflow_crashes(tmp_path, flags):
+    """Within 3 GB TensorFlow ended by a segmentation fault, by errors of several kinds, or not at all."""
+    done = limited(tmp_path, "-v 3000000", "train_rnn.py", "--data", "synthetic", *flags)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "GB of memory addresses (ulimit -v), and TensorFlow needs 4." in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("files_open", [6, 16])
 def test_few_open_files_are_enough_or_it_is_said(tmp_path, toy_data_dir, files_open, sound):
     flags = [*FLAGS, "--epochs", 2, "--data-dir", toy_data_dir, "--run-name", "r"]

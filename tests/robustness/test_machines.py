@@ -133,7 +133,9 @@ def test_emulated_processors_of_other_kinds_give_the_same_bits(toy_data_dir, tmp
 def test_variables_from_outside_change_nothing(toy_run):
     """Let through alone, SSE41, TF_DETERMINISTIC_OPS and TF_XLA_FLAGS each gave other bits."""
     variables = {"ONEDNN_MAX_CPU_ISA": "SSE41", "DNNL_MAX_CPU_ISA": "SSE41", "TF_ENABLE_ONEDNN_OPTS": "0",
-                 "TF_DETERMINISTIC_OPS": "1", "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
+                 "TF_SET_ONEDNN_FPMATH_MODE": "BF16", "ONEDNN_DEFAULT_FPMATH_MODE": "BF16",
+                 "DNNL_DEFAULT_FPMATH_MODE": "ANY", "TF_DETERMINISTIC_OPS": "1",
+                 "TF_XLA_FLAGS": "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"}
     assert weights(toy_run("variables", **variables)) == weights(toy_run("plain"))
 
 
