@@ -114,7 +114,7 @@ def check_process():
         raise UserError("tf_keras needs the texts that python -OO and PYTHONOPTIMIZE=2 leave out: start without")
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in set("0123"):
         raise UserError(f"TF_CPP_MIN_LOG_LEVEL is '{os.environ['TF_CPP_MIN_LOG_LEVEL']}': set it to 0, 1, 2 or 3, or "
-                        "to nothing")
+                        "unset it")
     _check_limit(MIN_MEMORY)
 
 
