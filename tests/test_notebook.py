@@ -36,6 +36,7 @@ def npz(tmp_path):
     return tmp_path / "mnist.npz"
 
 
+@pytest.mark.slow
 def test_what_the_readme_shows_works_in_a_notebook(npz, tmp_path):
     train, reopen = README.split("\n\nrun = ")
     cells = [BEFORE, *train.split("\n\n"), "run = " + reopen.replace('"runs/NAME"', "run.path"), AFTER]

@@ -83,6 +83,7 @@ def in_numpy(weights, config):
     return logits, norms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [
     {}, {"activation": "relu"}, {"activation": "sigmoid"}, {"unroll": "static"}, {"unroll": "fused"},
     {"n_steps": 14, "n_inputs": 56, "activation": "relu", "pixels": "raw"},

@@ -81,6 +81,7 @@ def logits_of(run):
         return network.predict(images), bound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_saved_model_and_npz_give_the_runs_logits_in_a_process_without_the_project(toy, name):
     check_logits(*toy[name])

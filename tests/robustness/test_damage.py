@@ -207,6 +207,7 @@ def test_random_files_are_read_or_refused_in_one_line(made, data):
             assert "\n" not in str(error)
 
 
+@pytest.mark.slow
 @settings(HYPOTHESIS, max_examples=40)
 @given(data=st.data())
 def test_random_files_never_give_a_script_a_traceback(sound, data):

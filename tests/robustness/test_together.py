@@ -67,6 +67,7 @@ def test_a_run_is_read_while_it_is_trained(live, monkeypatch):
     assert len(seen) > N_READS / 2
 
 
+@pytest.mark.slow
 def test_commands_read_a_run_while_it_is_trained(live, tmp_path):
     for argv in (["evaluate.py", live], ["predict.py", live, "--test-index", 0], ["compare_runs.py", live],
                  ["plot_run.py", live], ["export.py", live, "--out", tmp_path / "export"]):
