@@ -23,7 +23,8 @@ class Run:
         self.path = Path(path)
         missing = [name for name in NEEDED if not os.path.lexists(self.path / name)]
         if len(missing) == 1:
-            raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run")
+            raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run: put it back"
+                            + " (an empty one is enough to resume)" * (missing == ["metrics.csv"]))
         if missing:
             raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
         guard.check_plain(self.path)
