@@ -93,8 +93,9 @@ def run(main):
         code = _complain(f"error: the Python package {error.name} is not installed: "
                          "run 'pip install -r requirements.txt' in the virtual environment that you use", 2)
     except ImportError as error:
-        code = _complain(f"error: a Python package cannot be loaded ({str(error).strip().splitlines()[-1:]}): is there "
-                         "enough memory (ulimit -v), and are enough files allowed to be open (ulimit -n)?", 2)
+        reason = str(error).strip().rpartition("\n")[2]
+        code = _complain(f"error: a Python package cannot be loaded ({reason}): is there enough memory (ulimit -v), and "
+                         "may enough files be open (ulimit -n)?", 2)
     except MemoryError as error:
         code = _complain(f"error: {out_of_memory(error)}", 2)
     except OSError as error:

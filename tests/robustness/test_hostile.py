@@ -17,8 +17,10 @@ from tensorboard.summary.writer.record_writer import masked_crc32c
 
 from rnn_mnist import checkpoint, files
 from rnn_mnist.config import Config
+from rnn_mnist.console import command
 from rnn_mnist.console.forms import METRICS
 from rnn_mnist.console.machine import describe
+from rnn_mnist.console.settings import UserError
 from rnn_mnist.run import Run, find_runs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -403,6 +405,23 @@ def test_a_folder_that_is_gone(sound, tmp_path, toy_data_dir):
                                *map(str, argv[1:])], cwd=gone, capture_output=True, text=True, env=user_environment())
         code, out, err = done.returncode, done.stdout, done.stderr
         assert (code, out, err.count("\n")) == (2, "", 1) and err.startswith("error: "), err
+
+
+@pytest.mark.parametrize(("error", "line"), [
+    (ImportError("tried\nlib.so: failed to map"), "a Python package cannot be loaded (lib.so: failed to map): "),
+    (MemoryError("a tensor"), "out of memory (a tensor): end other programs, or ask for less"),
+    (FileNotFoundError(2, "No such file or directory"), "the working directory: No such file or directory"),
+    (OSError(28, "No space left on device"), "standard output: No space left on device"),
+    (OSError(24, "Too many open files", "a/b"), "a/b: Too many open files"),
+    (UserError("a name\n\x1b[31m of two lines"), "a name\\n\\u001b[31m of two lines")])
+def test_what_a_machine_lacks_is_one_line(capsys, error, line):
+    def main():
+        """Fail."""
+        raise error
+    with pytest.raises(SystemExit) as end:
+        command.run(main)
+    out, err = capsys.readouterr()
+    assert (end.value.code, out, err.count("\n")) == (2, "", 1) and err.startswith(f"error: {line}")
 
 
 # ---- limits ----
