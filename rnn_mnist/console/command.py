@@ -94,8 +94,8 @@ def run(main):
                          "run 'pip install -r requirements.txt' in the virtual environment that you use", 2)
     except ImportError as error:
         reason = str(error).strip().rpartition("\n")[2]
-        code = _complain(f"error: a Python package cannot be loaded ({reason}): is there enough memory (ulimit -v), and "
-                         "may enough files be open (ulimit -n)?", 2)
+        code = _complain(f"error: a Python package cannot be loaded ({reason}): is there enough memory (ulimit -v), "
+                         "and may enough files be open (ulimit -n)?", 2)
     except MemoryError as error:
         code = _complain(f"error: {out_of_memory(error)}", 2)
     except OSError as error:
