@@ -408,7 +408,7 @@ def test_a_folder_that_is_gone(sound, tmp_path, toy_data_dir):
 
 
 @pytest.mark.parametrize(("error", "line"), [
-    (ImportError("tried\nlib.so: failed"), "a Python package cannot be loaded (lib.so: failed): is there enough memory"),
+    (ImportError("tried\nlib.so: failed"), "a Python package cannot be loaded (lib.so: failed): is there enough "),
     (MemoryError("a tensor"), "out of memory (a tensor): end other programs, or ask for less"),
     (FileNotFoundError(2, "No such file or directory"), "the working directory: No such file or directory"),
     (OSError(28, "No space left on device"), "standard output: No space left on device"),
