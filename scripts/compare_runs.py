@@ -9,7 +9,6 @@ python scripts/compare_runs.py runs --csv > table.csv
 a folder of runs is its comparison.png; of other runs it goes to the first one's plots/ folder, named after the others.
 """
 
-
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note, say, say_json

@@ -26,7 +26,7 @@ def main():
     for name in ("saved_model", "weights.npz"):
         say(text("written : {path}", path=folder / name))
     say(text("checked : read back, both give the run's logits; largest difference : {difference:.2g} "
-               "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
+             "(rounding explains up to {bound:.2g})", difference=difference, bound=bound))
     largest = 255 if config.pixels == "raw" else 1
     say(text("images : float32 [n, 28, 28], values 0 to {largest}", largest=largest))
     say(text("next : in Python, {command}", command=(

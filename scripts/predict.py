@@ -9,7 +9,6 @@ A picture may have any size and colours, dark on light or light on dark, or be a
 network saw of it, into the run's plots/ folder.
 """
 
-
 from rnn_mnist.console.command import Parser, add_lang_flag, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note, say, say_json

@@ -79,7 +79,7 @@ def _row(summary, repeated, common):
         best += text(" (epoch {epoch})", epoch=summary["best_epoch"])
     test = text("not finished") if not summary["finished"] else (
         f"{summary['acc_test']:.4f} ({summary['acc_test_low']:.4f}-{summary['acc_test_high']:.4f})")
-    return [" ".join(name.split()), _model_words(summary["model"], settings),
+    return [name, _model_words(summary["model"], settings),
             data_name(summary["data"]) + _data_mark(summary), epochs, best, _figure(summary["acc_valid"]), test,
             f"{summary['seconds']:.1f}", (summary["weights"] or "-")[:12]]
 

@@ -38,10 +38,11 @@ class Evaluation(NamedTuple):
 def load_test(run, data=None, data_dir=None):
     """Return (test Split, Source, whether the Run was trained with that data); data, data_dir: look elsewhere."""
     config, options = run.settings
-    where = config.data, options.data_dir
-    check_data_dir(run, options, {name: value for name, value in (("data_dir", data_dir), ("data", data)) if value})
     if data or data_dir:
         where = Config(data=data or "mnist").data, data_dir
+    else:
+        check_data_dir(run, options, {})
+        where = config.data, options.data_dir
     (_, _, images, labels), *source = load_arrays(*where, options.offline)
     source = Source(*source)
     return Split(images, labels), source, source.digest == run.environment.get("data_digest")

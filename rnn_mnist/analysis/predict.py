@@ -78,7 +78,7 @@ def read_pictures(names):
             picture.thumbnail((DRAWN, DRAWN))  # a folder of a thousand must fit into the memory
             digits.append(Digit(path, picture, pixels))
         except UserError as error:
-            complaints.append(" ".join(str(error).split()))
+            complaints.append(str(error))
     return digits, complaints
 
 

@@ -108,7 +108,7 @@ def settings_to_resume(run, state, changes):
 
 def check_data_dir(run, options, changes):
     """Raise UserError if the folder of data that a Run had is no longer there and changes name no other."""
-    if options.data_dir and not changes.keys() & {"data_dir", "data"} and not os.path.exists(options.data_dir):
+    if options.data_dir and "data_dir" not in changes and not os.path.exists(options.data_dir):
         raise UserError(f"{run}/config.json: its data_dir {options.data_dir:.200} is not there: say where by "
                         f"{named('data_dir')}")
 

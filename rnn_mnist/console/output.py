@@ -36,7 +36,7 @@ def note(line):
 
 
 def outlast_readers():
-    """Make stdin, stdout and stderr of this process open, and writing to them no matter of who still reads.
+    """See that stdin, stdout and stderr are open, and that writing to them goes on when nobody reads any more.
 
     One that was closed by whoever started the process would be given to the next file that is opened, and that file
     would then get the messages.

@@ -2,9 +2,12 @@
 
 import unicodedata
 
+from rnn_mnist.console.output import plain
+
 
 def table(rows, align):
     """Return the lines of a table of texts; align: "<" or ">" for each column, the last one for all that follow."""
+    rows = [[plain(cell) for cell in row] for row in rows]  # before their widths are taken
     align += align[-1] * (len(rows[0]) - len(align))
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     lines = []

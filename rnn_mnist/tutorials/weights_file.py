@@ -146,7 +146,7 @@ def _named(module, name):
     if type(module) is not str or type(name) is not str:
         raise TypeError("a name is no text")
     if (module, name) not in _NAMES:
-        raise UserError(f"the pickle names {_shown(module)}.{_shown(name)}, which could run code: refused; "
+        raise UserError(f"the pickle names {module:.40}.{name:.40}, which could run code: refused; "
                         "only NumPy arrays are read")
     return _Named(name)
 
@@ -192,11 +192,6 @@ _MAKERS = {
 }
 
 
-def _shown(text):
-    """Return a text of a file as a message can show it: short, in one line."""
-    return repr(text[:40])[1:-1]
-
-
 def _array(key, value):
     """Return the float32 array [...] that a value of a pickle stands for; raise UserError if it is of another type."""
     match value:
@@ -212,7 +207,7 @@ def _array(key, value):
         case _:
             found = "unknown"
     if found not in ("<f4", ">f4"):
-        raise UserError(f"{key}: type {_shown(found)}, expected float32 (<f4): save it as float32")
+        raise UserError(f"{key}: type {found:.40}, expected float32 (<f4): save it as float32")
     match content:
         case _Named("encode", arguments=(str() as text, "latin1")):
             content = text.encode("latin1")
