@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rnn_mnist import files
+from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
 from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import check_state
@@ -39,14 +40,16 @@ class State:
     n_correct: int = setting(0, "those classified right", low=0)
     xentropy: float = setting(0.0, "their cross-entropy, summed", low=0)
     seconds: float = setting(0.0, "of training in the epoch in progress", low=0, high=1e9)
-    best_epoch: int = setting(-1, "-1: none yet", low=-1)
-    best_acc_valid: float = setting(-1.0, "its validation accuracy", low=-1, high=1)
+    best_epoch: int = setting(-1, "that of the best validation; -1: none yet", low=-1)
+    best_acc_valid: float = setting(-1.0, "its accuracy", low=-1, high=1)
+    n_worse: int = setting(0, "validations since the best", low=0)
     step: int = setting(-1, "global step of the checkpoint; -1: none, before the first step", low=-1)
     digest: str = setting("", "of the checkpoint's files")
-    best_step: int = setting(-1, "the same of the best epoch's checkpoint", low=-1)
-    best_digest: str = setting("", "the same of the best epoch's checkpoint")
+    best_step: int = setting(-1, "the same of the best validation's checkpoint", low=-1)
+    best_digest: str = setting("", "the same of the best validation's checkpoint")
     log: str = setting("", "log.txt as it was")
     metrics: str = setting("", "metrics.csv as it was")
+    validation: str = setting("", "validation.csv as it was; empty: there is none")
 
     def __post_init__(self):
         convert(self)
@@ -59,7 +62,7 @@ def settings_digest(config):
 
 def check_settings(run, state):
     """Raise UserError unless the settings of a Run are those that a State was saved with."""
-    guard.check_size(run.config, _paths(run.path, state.step)[0])
+    guard.check_size(n_weights(run.config), _paths(run.path, state.step)[0])
     if state.config != settings_digest(run.config):
         raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
 
@@ -87,8 +90,10 @@ def save_checkpoint(run, state, step, write_variables, best=False):
 
 
 def save_state(run, state):
-    """Write last.json: a State, log.txt and metrics.csv as they are, and a digest of all this; return the State."""
+    """Write last.json: a State, the log and the figures as they are, and a digest of all this; return the State."""
     state = replace(state, log=files.read_text(run / "log.txt"), metrics=files.read_text(run / "metrics.csv"))
+    if (path := run / "validation.csv").is_file():
+        state = replace(state, validation=files.read_text(path))
     body = asdict(state)
     files.write(run / "checkpoints" / "last.json", {**body, "digest_of_all": files.digest(body)})
     return state
@@ -97,7 +102,7 @@ def save_state(run, state):
 def read_state(run, name, best=False):
     """Return the State in a state file; raise UserError, naming the bad file, unless it and all it names are whole.
 
-    The best epoch's checkpoint is looked at only if `best` is set.
+    The best validation's checkpoint is looked at only if `best` is set.
     """
     path = run / "checkpoints" / name
     state = _parse_state(path)
@@ -150,9 +155,11 @@ def find_state(run, best=False):
 
 
 def restore_files(run, state):
-    """Put log.txt and metrics.csv back to what they were; remove a result, and what a killed process was writing."""
+    """Put the log and the figures back to what they were; remove a result, and what a killed process was writing."""
     files.write(run / "log.txt", state.log)
     files.write(run / "metrics.csv", state.metrics)
+    if state.validation:
+        files.write(run / "validation.csv", state.validation)
     (run / "result.json").unlink(missing_ok=True)  # last: what has failed before costs nothing
     for folder in (run, run / "checkpoints"):
         for path in folder.glob(f".*{files.BESIDE}"):

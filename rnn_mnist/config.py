@@ -8,12 +8,15 @@ file or imports TensorFlow.
 import os
 from dataclasses import dataclass, fields
 
+from rnn_mnist.cells import cell_of
 from rnn_mnist.console.forms import MAX_EPOCHS
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
 from rnn_mnist.console.settings import UserError, changed, check_applies, convert, named, setting
 
-N_PIXELS, N_OUTPUTS = 784, 10
+N_PIXELS, N_OUTPUTS, N_ROWS = 784, 10, 28
 RNN, MLP = ("model", ("rnn",)), ("model", ("mlp",))
+PIXELWISE = ("pixels", "permuted")  # orders that are read in 784 steps of one pixel unless it is said otherwise
+BIT_REVERSAL = "bit-reversal"
 SHARE = {"low": 0.0, "high": 1.0}
 
 
@@ -25,12 +28,30 @@ class Config:
     epochs: int = setting(5, "passes over the training set", low=1, high=MAX_EPOCHS)
     batch_size: int = setting(150, "images per minibatch; an epoch is cut into equal parts of about this size", low=1)
     learning_rate: float = setting(0.001, "step size of the optimizer", low=0.0)
-    n_neurons: int = setting(150, "units of the recurrent layer", needs=RNN, low=1, high=16_384)
+    lr_decay: float = setting(1.0, "factor of the step size from one epoch to the next", low=1e-6, high=1.0)
+    clip_norm: float = setting(0.0, "scale gradients down to this global norm (0: never)", low=0.0)
+    cell: str = setting("basic", "recurrent cell; irnn: ReLU that starts as the identity", needs=RNN,
+                        choices=("basic", "lstm", "irnn"))
+    peephole: bool = setting(False, "let the gates see the cell's memory", needs=("cell", ("lstm",)))
+    layers: int = setting(1, "recurrent layers, one upon the other", needs=RNN, low=1, high=64)
+    bidirectional: bool = setting(False, "read in both directions, with weights for each", needs=RNN)
+    read: str = setting("last", "what the output layer sees: the last state of the top layer (last), of all layers "
+                        "(all), or the mean of the top layer's over the steps (mean)", needs=RNN,
+                        choices=("last", "all", "mean"))
+    n_neurons: int = setting(150, "units of each recurrent layer, in each direction", needs=RNN, low=1, high=16_384)
+    order: str = setting("rows", "order in which an image is read: rows, columns or reversed rows, 28 of 28 pixels; "
+                         "pixels, or permuted pixels, 784 of one", needs=RNN,
+                         choices=("rows", "columns", "reversed", "pixels", "permuted"))
+    permutation: str = setting("92916", "which permutation: the seed of one drawn by NumPy's legacy generator, or "
+                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)))
+    rows_from: int = setting(0, "first row of the image that is read", needs=RNN, low=0, high=N_ROWS - 1)
+    rows_to: int = setting(N_ROWS, "row that reading ends before", needs=RNN, low=1, high=N_ROWS)
     n_steps: int = setting(28, "time steps an image is read in", needs=RNN, low=1, high=N_PIXELS)
     n_inputs: int = setting(28, "pixels per time step; n-steps x n-inputs is 784", needs=RNN, low=1, high=N_PIXELS)
     hidden_sizes: tuple[int, ...] = setting((), "units of each hidden layer", needs=MLP, low=1, high=16_384,
                                                  longest=100)
-    activation: str = setting("tanh", "activation of the hidden units", choices=("tanh", "relu", "sigmoid"))
+    activation: str = setting("tanh", "activation of the hidden units", needs=("cell", ("basic",)),
+                              choices=("tanh", "relu", "sigmoid"))
     pixels: str = setting("unit", "pixel values 0-1 (unit) or 0-255 (raw)", choices=("unit", "raw"))
     optimizer: str = setting("adam", "update rule", choices=("adam", "sgd", "momentum", "rmsprop"))
     momentum: float = setting(0.9, "share of the last step that is kept", needs=("optimizer", ("momentum",)), **SHARE)
@@ -39,7 +60,7 @@ class Config:
                              high=1.0)
     l2: float = setting(0.0, "weight of the sum of squared kernel elements in the loss", low=0.0, high=1e6)
     l2_on: str = setting("hidden", "kernels that l2 counts", needs=("l2", None), choices=("hidden", "output", "all"))
-    dropout: float = setting(0.0, "share of hidden units (rnn: last state) dropped in training", low=0.0, high=0.99)
+    dropout: float = setting(0.0, "share of hidden units (rnn: between layers, and last state) dropped in training", low=0.0, high=0.99)
     bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
                               at_most=("n_steps", "time steps there are"))
     unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
@@ -57,7 +78,12 @@ class Config:
     subset_seed: int = setting(7, "seed of that permutation", needs=("n_subset", None), low=0, high=2**32 - 1)
     data: str = setting("auto", "mnist, synthetic (drawn here, no file needed), or auto: mnist if it can be had",
                         choices=("auto", "mnist", "synthetic"))
-    patience: int = setting(0, "stop after N epochs without a better validation, restore the best (0: never)", low=0)
+    valid_steps: int = setting(0, "also validate within an epoch, every N steps (0: only after each epoch)", low=0)
+    patience: int = setting(0, "stop after N validations without a better one, restore the best (0: never)", low=0)
+    init_weights: str = setting("", "digest of the weights of another run that training begins with", flag=False)
+
+    n_read = property(lambda self: N_ROWS * (self.rows_to - self.rows_from) // self.n_inputs,
+                      doc="The time steps that are read: n_steps, or those of the rows from rows_from to rows_to.")
 
     def __post_init__(self):
         convert(self)
@@ -72,6 +98,7 @@ class RunOptions:
     """Hold where and how a run is made, which changes no bit of it; raise UserError as Config does."""
 
     data_dir: str | None = setting(None, "folder with the four IDX files (gzip or raw) or an mnist.npz")
+    init_from: str | None = setting(None, "run whose weights training begins with")
     offline: bool = setting(False, "make no network call")
     eval_train: bool = setting(False, "score the whole training set at the end, too")
     checkpoint_steps: int = setting(0, "also save within an epoch, every N steps (0: only after each epoch)", low=0)
@@ -84,13 +111,20 @@ class RunOptions:
 
     def __post_init__(self):
         convert(self)
-        if self.data_dir:  # absolute: a run may be resumed from elsewhere
-            object.__setattr__(self, "data_dir", os.path.abspath(os.path.expanduser(self.data_dir)))
+        for name in ("data_dir", "init_from"):
+            if folder := getattr(self, name):  # absolute: a run may be resumed from elsewhere
+                object.__setattr__(self, name, os.path.abspath(os.path.expanduser(folder)))
 
 
 def with_settings(config, **given):
     """Return a Config with the given settings; those that no longer apply fall back to their default."""
-    return changed(config, {"n_valid": 0, **given} if given.get("valid_fraction") else given)
+    if given.get("valid_fraction"):
+        given = {"n_valid": 0, **given}
+    if given.get("order", config.order) != config.order:
+        pixelwise = given["order"] in PIXELWISE
+        if pixelwise or config.order in PIXELWISE:
+            given = {"n_steps": N_PIXELS if pixelwise else 28, "n_inputs": 1 if pixelwise else 28, **given}
+    return changed(config, given)
 
 
 def _check_together(config):
@@ -100,6 +134,10 @@ def _check_together(config):
         cure = f", so give {named('n_inputs', N_PIXELS // n_steps)}" if N_PIXELS % n_steps == 0 else ""
         raise UserError(f"{named('n_steps', n_steps)} times {named('n_inputs', n_inputs)} is {n_steps * n_inputs}: "
                         f"it must be {N_PIXELS}, the pixels of an image{cure}")
+    if config.order == "pixels" and n_inputs != 1:
+        raise UserError(f"{named('order', 'pixels')} reads one pixel after the other: leave out {named('n_steps')} and "
+                        f"{named('n_inputs')}, or read in rows")
+    _check_reading(config)
     if config.model == "mlp" and not config.hidden_sizes:
         raise UserError(f"{named('hidden_sizes')} needs at least one number, such as "
                         f"{named('hidden_sizes', [128, 84])}")
@@ -108,3 +146,28 @@ def _check_together(config):
     if config.patience and not (config.valid_fraction or config.n_valid):
         raise UserError(f"{named('patience')} watches the validation accuracy: keep some images with "
                         f"{named('n_valid')}")
+    if config.valid_steps and not (config.valid_fraction or config.n_valid):
+        raise UserError(f"{named('valid_steps')} needs validation images: keep some with {named('n_valid')}")
+
+
+def _check_reading(config):
+    """Raise UserError if an image can't be read as the settings say, or a cell can't be trained so."""
+    n_rows, permutation = config.rows_to - config.rows_from, config.permutation
+    if n_rows < 1:
+        raise UserError(f"{named('rows_from', config.rows_from)} and {named('rows_to', config.rows_to)} leave no row: "
+                        "the first must be less")
+    if n_rows < N_ROWS and config.order == "columns":
+        raise UserError(f"{named('order', 'columns')} reads parts of all rows at each step: leave out "
+                        f"{named('rows_from')} and {named('rows_to')}")
+    if N_ROWS * n_rows % config.n_inputs:
+        raise UserError(f"the pixels of {n_rows} rows do not fill steps of {named('n_inputs', config.n_inputs)}: read "
+                        "more or fewer rows")
+    if permutation != BIT_REVERSAL and not (permutation.isdecimal() and permutation.isascii()
+                                            and int(permutation[:11]) < 2**32):
+        raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
+                        f"{permutation!r:.60}")
+    if config.unroll == "fused" and not cell_of(config).fused:
+        raise UserError(f"{named('cell', config.cell)} has no gradient by hand: leave out {named('unroll', 'fused')}")
+    if config.bidirectional and config.bptt_steps:
+        raise UserError(f"{named('bptt_steps')} cuts the gradient before the last steps, and the last steps of one "
+                        f"direction are the first of the other: leave it out with {named('bidirectional')}")

@@ -1,9 +1,14 @@
-"""Training, validation and test sets and the minibatches cut from them, as uint8: scaling is the graph's business."""
+"""Training, validation and test sets, the minibatches cut from them, as uint8, and the order an image is read in.
 
+Scaling and reading are the graph's business.
+"""
+
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist.config import BIT_REVERSAL, N_PIXELS, N_ROWS
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets.files import Source, Split, load_arrays
 
@@ -38,6 +43,30 @@ def sequential_batches(X, y, batch_size):
     """Yield (X, y) in slices of batch_size, in order, the shorter rest included; for evaluation."""
     for start in range(0, len(X), batch_size):
         yield X[start:start + batch_size], y[start:start + batch_size]
+
+
+def pixel_order(config):
+    """Return int32 [n], the numbers of an image's pixels (28 row + column) in the order a Config has them read.
+
+    The permutations: NumPy's legacy generator from a seed (92916 in the papers), or the bit reversal of 0 to 1023
+    without what is above 783 (as in the code of S4, Gu, Goel and Re 2022).
+    """
+    pixels = np.arange(N_PIXELS)
+    rows = pixels.reshape(N_ROWS, -1)
+    if config.order == "permuted":
+        if config.permutation == BIT_REVERSAL:
+            reversed_bits = np.array([int(f"{i:010b}"[::-1], 2) for i in range(1024)])
+            pixels = reversed_bits[reversed_bits < N_PIXELS]
+        else:
+            pixels = np.random.RandomState(int(config.permutation)).permutation(N_PIXELS)
+    pixels = {"columns": rows.T.ravel(), "reversed": rows[::-1].ravel()}.get(config.order, pixels)
+    row = pixels // rows.shape[1]
+    return pixels[(config.rows_from <= row) & (row < config.rows_to)].astype(np.int32)
+
+
+def order_digest(config):
+    """Return the SHA-256 (hex) of pixel_order, as little-endian 32-bit numbers."""
+    return hashlib.sha256(pixel_order(config).astype("<i4").tobytes()).hexdigest()
 
 
 def _split(split, config):

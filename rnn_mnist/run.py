@@ -52,6 +52,12 @@ class Run:
         return forms.read_metrics(files.read_text(path), path)
 
     @property
+    def validation(self):
+        """Return validation.csv, what was validated within epochs, as such a list; empty if there is none."""
+        path = self.path / "validation.csv"
+        return forms.read_validation(files.read_text(path), path) if os.path.lexists(path) else []
+
+    @property
     def result(self):
         """Return result.json as a dict, or None if the run is not finished."""
         path = self.path / "result.json"
@@ -76,7 +82,8 @@ class Run:
     def plot(self):
         """Draw the learning curves as plots/curves.png and return its path."""
         from rnn_mnist.plots.curves import draw_curves
-        return draw_curves(self.name, self.metrics, kind_of(self.environment), self.path / "plots/curves.png")
+        path = self.path / "plots/curves.png"
+        return draw_curves(self.name, self.metrics, kind_of(self.environment), path, self.validation)
 
     def resume(self, **changes):
         """Go on with the training, with settings changed, such as epochs, and return the Run; see train.resume."""
@@ -95,6 +102,10 @@ class Run:
     def append_metrics(self, row):
         """Append an epoch's {column: number or None} to metrics.csv."""
         files.append(self.path / "metrics.csv", forms.metrics_line(row))
+
+    def append_validation(self, row):
+        """Append a validation within an epoch, a {column: number}, to validation.csv."""
+        files.append(self.path / "validation.csv", forms.validation_line(row))
 
     def log(self, line):
         """Print a line and append it to log.txt."""
@@ -135,6 +146,8 @@ def create_run(config, options, name, environment):
         files.write(path / "environment.json", environment)
         files.write(path / "log.txt", "")
         files.write(path / "metrics.csv", forms.METRICS_HEAD + "\n")
+        if config.valid_steps:
+            files.write(path / "validation.csv", forms.VALIDATION_HEAD + "\n")
         files.write(path / "config.json", {**asdict(config), **asdict(replace(options, run_name=path.name))})
     except OSError:
         shutil.rmtree(path, ignore_errors=True)

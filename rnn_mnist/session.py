@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist.cells import n_states, n_weights
 from rnn_mnist.console import machine
 from rnn_mnist.console.quiet import reason
 from rnn_mnist.console.settings import UserError
@@ -42,17 +43,12 @@ class Network:
 
     def __init__(self, config, threads=0):
         machine.use(config.isa)
-        machine.check_memory(config)
+        machine.check_memory(n_weights(config), config.batch_size * n_states(config))
         sys.audit("rnn_mnist.graph", config)
         self.config, self.graph = config, build_graph(config)
         self.n_threads = threads or min(config.replicas, machine.n_cores())
         self.gpus = [device.name for device in tf.config.list_physical_devices("GPU")]  # found here; none is used
-        settings = on_cpu(inter_op_parallelism_threads=self.n_threads, intra_op_parallelism_threads=1)
-        # Remapping would join each product with the bias after it into one operation of oneDNN's, which is the slower
-        # way: dynamic and static measured up to 1.08 times as fast without.
-        rewriting = settings.graph_options.rewrite_options
-        rewriting.remapping = rewriting.OFF
-        self.session = tf.Session(graph=self.graph.tf_graph, config=settings)
+        self.session = new_session(self.graph.tf_graph, self.n_threads)
         self._run(self.graph.init)
 
     def __enter__(self):
@@ -61,29 +57,37 @@ class Network:
     def __exit__(self, *_):
         self.session.close()
 
-    def run_epoch(self, batches, totals=None, dropout=None):
-        """Run the minibatches; return the Totals, counted on from those given, and the last minibatch (None: none ran).
+    def run_epoch(self, batches, totals=None, dropout=None, learning_rate=None):
+        """Run the minibatches as steps does and return the Totals after the last."""
+        for totals, _ in self.steps(batches, totals, dropout, learning_rate):  # noqa: B007 - the last counts
+            pass
+        return totals or Totals()
+
+    def steps(self, batches, totals=None, dropout=None, learning_rate=None):
+        """Run the minibatches; yield the Totals, counted on from those given, and the minibatch after each.
 
         batches yields (X uint8 [batch, 28, 28], y int [batch]). With a dropout rate, 0 included, each minibatch is
-        trained on; without, it is only scored. Raise Diverged if a training loss is not finite.
+        trained on, at the config's learning rate if there is no other; without, it is only scored. Raise Diverged if a
+        training loss is not finite.
         """
-        graph, train = self.graph, dropout is not None
-        totals, batch = totals or Totals(), None
+        graph, train, totals = self.graph, dropout is not None, totals or Totals()
         fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
-        with graph.tf_graph.as_default():  # once and not per step, of which it would be a twentieth
-            rate = {graph.dropout_rate: dropout} if dropout else {}
-            for batch in batches:
-                n_correct, xentropy, *_ = self._run(fetches, {graph.pixels: batch[0], graph.y: batch[1], **rate})
-                if train and not math.isfinite(xentropy):
-                    raise Diverged(totals.n_steps)
-                totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]),
-                                totals.n_correct + int(n_correct), totals.xentropy + float(xentropy))
-        return totals, batch
+        rates = {graph.dropout_rate.name: dropout, graph.learning_rate.name: learning_rate}
+        rates = {name: rate for name, rate in rates.items() if rate}
+        for batch in batches:
+            if train:
+                sys.audit("rnn_mnist.step", totals.n_steps)
+            n_correct, xentropy, *_ = self._run(fetches, {graph.pixels.name: batch[0], graph.y.name: batch[1], **rates})
+            if train and not math.isfinite(xentropy):
+                raise Diverged(totals.n_steps)
+            totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]),
+                            totals.n_correct + int(n_correct), totals.xentropy + float(xentropy))
+            yield totals, batch
 
     def evaluate(self, images, labels):
         """Return the Totals of a whole set, uint8 [n, 28, 28] and int [n], in slices; counts are exact."""
         sys.audit("rnn_mnist.evaluate", self)
-        return self.run_epoch(sequential_batches(images, labels, EVAL_BATCH))[0]
+        return self.run_epoch(sequential_batches(images, labels, EVAL_BATCH))
 
     def predict(self, images):
         """Return float32 logits [n, 10] of images: uint8 as in the data, or float32 as the network's X."""
@@ -93,12 +97,23 @@ class Network:
 
     def run(self, fetches, tensors=(), values=()):
         """Return what the session makes of fetches, a structure of tensors, with values fed for tensors."""
-        with self.graph.tf_graph.as_default():  # elsewhere TensorFlow 2 lets no tensor be a key
-            return self._run(fetches, dict(zip(tensors, values, strict=True)))
+        # By their names: TensorFlow 2 lets no tensor be the key of a dict.
+        return self._run(fetches, {tensor.name: value for tensor, value in zip(tensors, values, strict=True)})
 
     def weights(self):
         """Return {variable name: float32 array} of all trainable variables, sorted by name."""
         return self._run(self.graph.weights)
+
+    def load(self, arrays):
+        """Set the trainable variables to {variable name: array}; raise UserError unless names and shapes are theirs."""
+        shapes = {name: tuple(variable.shape.as_list()) for name, variable in self.graph.weights.items()}
+        for name in sorted(shapes.keys() | arrays.keys()):
+            mine, theirs = shapes.get(name), arrays[name].shape if name in arrays else None
+            if mine != theirs:
+                raise UserError(f"weights {name}: {_shape(theirs)} there, {_shape(mine)} in this network: the two must "
+                                "have the same cell, layers and sizes")
+        for name, variable in self.graph.weights.items():
+            self.run(variable.initializer, [variable.initializer.inputs[1]], [arrays[name]])
 
     def _run(self, fetches, feed=None):
         """Return what session.run does; raise MemoryError if it fails: graph and data are sound, memory may not do."""
@@ -122,6 +137,20 @@ class Network:
                 self.graph.saver.restore(self.session, prefix)
         except (tf.errors.OpError, ValueError) as error:
             raise UserError(f"the checkpoint cannot be read as one of this network: {reason(error)}") from None
+
+
+def _shape(shape):
+    return "none" if shape is None else " x ".join(map(str, shape))
+
+
+def new_session(graph, n_threads):
+    """Return a session for a tf.Graph as training has it."""
+    settings = on_cpu(inter_op_parallelism_threads=n_threads, intra_op_parallelism_threads=1)
+    # Remapping would join each product with the bias after it into one operation of oneDNN's, which is the slower
+    # way: dynamic and static measured up to 1.08 times as fast without.
+    rewriting = settings.graph_options.rewrite_options
+    rewriting.remapping = rewriting.OFF
+    return tf.Session(graph=graph, config=settings)
 
 
 def on_cpu(**settings):

@@ -16,8 +16,8 @@ from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import forms, guard, log, machine
 from rnn_mnist.console.languages import SYNTHETIC
 from rnn_mnist.console.output import note
-from rnn_mnist.console.settings import Stopped, named, sort
-from rnn_mnist.data import Data, load_data, shuffle_batch
+from rnn_mnist.console.settings import Stopped, UserError, named, sort
+from rnn_mnist.data import Data, load_data, order_digest, shuffle_batch
 from rnn_mnist.run import Run, create_run
 from rnn_mnist.session import Diverged, Network, Totals
 
@@ -39,6 +39,7 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
     data = load_data(config, options)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
+        config = begin_with(network, config, options)
         run = create_run(config, options, name, _environment(network, data))
         with guard.locked(run), signals as noted, guard.telling_how_to_go_on(run, config):
             run.log(log.first_line(config, data))
@@ -69,6 +70,8 @@ def resume(run, changes, signals=NO_SIGNALS):
             if state.step >= 0:
                 with checkpoint.copied(run.path, state.step, state.digest) as prefix:
                     network.restore(prefix)
+            else:
+                begin_with(network, config, options)
             checkpoint.restore_files(run.path, state)
             run.note_environment(_environment(network, data))
             run.write_settings(config, options)
@@ -77,17 +80,43 @@ def resume(run, changes, signals=NO_SIGNALS):
             return _Trainer(run, config, options, data, network, noted).train(state)
 
 
+def begin_with(network, config, options):
+    """Give a Network the weights of the run that training is to begin with; return the Config that names them."""
+    if options.init_from is None and config.init_weights:
+        raise UserError(f"the weights that training began with are not at hand: name their run by {named('init_from')}")
+    if options.init_from is None:
+        return config
+    with Run(options.init_from).open_network() as other:
+        weights = other.weights()
+    digest = session.weights_digest(weights)
+    if config.init_weights not in ("", digest):
+        raise UserError(f"{named('init_from')} {options.init_from}: its weights are not those that training began with")
+    network.load(weights)
+    return replace(config, init_weights=digest)
+
+
 def _environment(network, data):
+    order = {} if network.config.model == "mlp" else {"order": network.config.order,
+                                                      "order_sha256": order_digest(network.config)}
     return machine.describe(gpus=network.gpus, threads=network.n_threads, data=data.source.kind,
-                            data_digest=data.source.digest)
+                            data_digest=data.source.digest, **order)
 
 
 def _end(config, state):
     """Return why there is nothing left to train, None if there is."""
-    if config.patience and state.epoch - 1 - state.best_epoch >= config.patience:
+    if config.patience and state.n_worse >= config.patience:
         return f"{named('patience', config.patience)} ended it after {state.epoch} epochs"
     if state.epoch >= config.epochs:
         return f"it has its {state.epoch} epochs; to train on, add {named('epochs')} N"
+
+
+def _judged(state, acc_valid):
+    """Return (the State after a validation, whether it was the best so far); None: there was none."""
+    if acc_valid is None:
+        return state, False
+    if acc_valid > state.best_acc_valid:
+        return replace(state, best_epoch=state.epoch, best_acc_valid=acc_valid, n_worse=0), True
+    return replace(state, n_worse=state.n_worse + 1), False
 
 
 @dataclass(frozen=True)
@@ -122,51 +151,68 @@ class _Trainer:
         return self.run
 
     def train_epoch(self, state, rnd):
-        """Train the rest of an epoch, write its line, row and checkpoint, and return the State after it."""
-        n_steps = len(self.data.train.labels) // self.config.batch_size
-        batches = shuffle_batch(*self.data.train, self.config.batch_size, rnd)
-        batches = log.with_bar(batches, f"epoch {state.epoch:03d}", n_steps)
-        left = islice(batches, state.n_steps, None)  # without those that were done before an interruption
-        while state.n_steps < n_steps:
-            started = time.perf_counter()
-            totals, batch = self.network.run_epoch(self.until_saved(left), state, dropout=self.config.dropout)
+        """Train the rest of an epoch, write its line, row and checkpoint, and return the State after it.
+
+        If patience ends it earlier, return the State then.
+        """
+        config, n_steps = self.config, len(self.data.train.labels) // self.config.batch_size
+        # Without those that were done before an interruption.
+        left = islice(shuffle_batch(*self.data.train, config.batch_size, rnd), state.n_steps, None)
+        steps = self.network.steps(left, state, config.dropout, config.learning_rate * config.lr_decay**state.epoch)
+        started = time.perf_counter()
+        for totals, batch in log.with_bar(steps, state, n_steps, config.epochs):
+            if not (self.signals or self.is_due(totals.n_steps) or totals.n_steps == n_steps):
+                continue
             state = replace(state, **totals._asdict(), seconds=state.seconds + time.perf_counter() - started)
             if not all(np.isfinite(array).all() for array in self.network.weights().values()):
                 raise Diverged(state.n_steps - 1)  # it must not be saved
-            if state.n_steps < n_steps:
-                state = self.save(state)
-                self.stop_if_asked()
-        batches.close()
-        return self.end_epoch(state, batch)
+            if state.n_steps == n_steps:
+                return self.end_epoch(state, batch)
+            state = self.pause(state, n_steps)
+            if _end(config, state):
+                return state
+            started = time.perf_counter()
 
-    def until_saved(self, batches):
-        """Yield batches up to the next checkpoint within the epoch, or until a signal comes; one at least."""
-        for i, batch in enumerate(batches, 1):
-            sys.audit("rnn_mnist.step", i)
-            yield batch
-            if self.signals or i == self.options.checkpoint_steps:
-                return
+    def is_due(self, n_steps, every=None):
+        """Tell whether a checkpoint or a validation, or what is to be done every so many steps, is due within an epoch."""
+        return any(n and n_steps % n == 0 for n in every or (self.options.checkpoint_steps, self.config.valid_steps))
+
+    def pause(self, state, n_steps):
+        """Validate within an epoch if that is due, save, and return the State; leave if a signal has come."""
+        best = False
+        if self.is_due(state.n_steps, [self.config.valid_steps]):
+            valid = self.network.evaluate(*self.data.valid)
+            row = {"epochs": state.epoch + state.n_steps / n_steps, "step": state.epoch * n_steps + state.n_steps,
+                   "acc_valid": valid.accuracy, "loss_valid": valid.loss}
+            self.run.append_validation(row)
+            self.run.log(log.step_line(state, row))
+            state, best = _judged(state, valid.accuracy)
+        state = self.save(state, best)
+        self.stop_if_asked()
+        return state
 
     def end_epoch(self, state, batch):
         """Score the last minibatch, after its update, and the validation set; record them; return the next State."""
-        after = self.network.run_epoch([batch])[0]
+        after = self.network.run_epoch([batch])
         row = {"epoch": state.epoch, "acc_batch": after.accuracy, "loss_batch": after.loss,
                "acc_running": state.n_correct / state.n_images, "loss_running": state.xentropy / state.n_images,
-               "acc_valid": None, "loss_valid": None, "penalty": float(self.network.run(self.network.graph.penalty)),
+               **self.valid_figures(),
                "seconds": round(state.seconds, 3), "images_per_second": round(state.n_images / (state.seconds or 1e-9))}
-        if len(self.data.valid.labels):
-            valid = self.network.evaluate(*self.data.valid)
-            row |= {"acc_valid": valid.accuracy, "loss_valid": valid.loss}
         if not all(math.isfinite(value) for value in row.values() if value is not None):
             raise Diverged(state.n_steps - 1)
         self.run.append_metrics(row)
         self.events.add_epoch(self.run.path, row, self.network.weights() if self.options.histograms else {})
         self.run.log(log.epoch_line(row, self.config))
-        best = row["acc_valid"] is not None and row["acc_valid"] > state.best_acc_valid
-        state = replace(state, epoch=state.epoch + 1, **Totals()._asdict(), seconds=0.0)
-        if best:
-            state = replace(state, best_epoch=row["epoch"], best_acc_valid=row["acc_valid"])
-        return self.save(state, best)
+        state, best = _judged(state, row["acc_valid"])
+        return self.save(replace(state, epoch=state.epoch + 1, **Totals()._asdict(), seconds=0.0), best)
+
+    def valid_figures(self):
+        """Return what the weights as they are make of the validation set, and their penalty."""
+        penalty = {"penalty": float(self.network.run(self.network.graph.penalty))}
+        if not len(self.data.valid.labels):
+            return {"acc_valid": None, "loss_valid": None, **penalty}
+        valid = self.network.evaluate(*self.data.valid)
+        return {"acc_valid": valid.accuracy, "loss_valid": valid.loss, **penalty}
 
     def save(self, state, best=False):
         """Save a checkpoint of a State and return it."""
@@ -185,13 +231,14 @@ class _Trainer:
         if best:
             with checkpoint.copied(self.run.path, state.best_step, state.best_digest) as prefix:
                 self.network.restore(prefix)
-        test, metrics = self.network.evaluate(*self.data.test), self.run.metrics
-        epoch = metrics[state.best_epoch if best else -1]
+        metrics = self.run.metrics
+        epoch = self.valid_figures() if best else metrics[-1]
+        test = self.network.evaluate(*self.data.test)
         values = {"data": self.data.source.kind, "acc_test": test.accuracy, "loss_test": test.loss,
                   "n_test": test.n_images, "n_correct_test": test.n_correct, "penalty": epoch["penalty"],
                   "acc_valid": epoch["acc_valid"], "loss_valid": epoch["loss_valid"], "epochs": state.epoch,
                   "best_epoch": state.best_epoch if state.best_epoch >= 0 else None,
-                  "seconds": round(sum(row["seconds"] for row in metrics), 3), "scored": "best" if best else "last",
+                  "seconds": round(sum(row["seconds"] for row in metrics) + state.seconds, 3), "scored": "best" if best else "last",
                   "weights": session.weights_digest(self.network.weights())}
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)

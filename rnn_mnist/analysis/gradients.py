@@ -6,21 +6,24 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.analysis.evaluate import load_test
-from rnn_mnist.analysis.hidden_states import gradient_norms, open_unrolled
+from rnn_mnist.analysis.hidden_states import gradient_norms, inspect, open_states
+from rnn_mnist.cells import name_of
+from rnn_mnist.config import Config
 from rnn_mnist.console.languages import ORIGINAL, data_name, text
 from rnn_mnist.console.tables import table
 from rnn_mnist.run import Run
 from rnn_mnist.session import Network
+from rnn_mnist.train import begin_with
 
 N_IMAGES = 1000    # test images that the mean is taken over
 ABOUT_EQUAL = 1.2  # norms that differ by less than this factor
 
 
 class Curve(NamedTuple):
-    """Hold a run, its activation, what the data is, and float64 [n_steps] norms before and after training."""
+    """Hold a run, its config, what the data is, and float64 [n_steps] norms before and after training."""
 
     run: Run
-    activation: str
+    config: Config
     data: str
     start: np.ndarray
     end: np.ndarray
@@ -28,14 +31,18 @@ class Curve(NamedTuple):
 
 def gradient_curve(run, data_dir=None):
     """Return the Curve of a Run."""
-    with open_unrolled(run) as network:
-        test, source, _ = load_test(run, data_dir=data_dir)
-        images, labels = test.images[:N_IMAGES], test.labels[:N_IMAGES]
-        # The run's seed gives the run's first weights, however the steps are unrolled; dynamic is built fastest.
-        with Network(replace(network.config, unroll="dynamic")) as untrained:
-            first_weights = untrained.weights()
-        start = gradient_norms(network, images, labels, first_weights)
-        return Curve(run, network.config.activation, source.kind, start, gradient_norms(network, images, labels))
+    config, weights = open_states(run)
+    test, source, _ = load_test(run, data_dir=data_dir)
+    images, labels = test.images[:N_IMAGES], test.labels[:N_IMAGES]
+    # The run's seed gives the run's first weights, however the steps are unrolled; dynamic is built fastest.
+    with Network(replace(config, unroll="dynamic")) as untrained:
+        begin_with(untrained, *run.settings)
+        first_weights = untrained.weights()
+    norms = []
+    for each in (first_weights, weights):
+        with inspect(config, each) as inspection:
+            norms.append(gradient_norms(inspection, images, labels))
+    return Curve(run, config, source.kind, *norms)
 
 
 def report(curves):
@@ -73,5 +80,5 @@ def draw(curves):
 
 def _name(curve, data_name):
     """Return what a table or a picture calls a Curve; with the data, loud, unless it is the original MNIST."""
-    notes = [curve.activation] + ([] if curve.data == ORIGINAL else [data_name(curve.data)])
+    notes = [name_of(curve.config)] + ([] if curve.data == ORIGINAL else [data_name(curve.data)])
     return f"{curve.run.name} ({', '.join(notes)})"

@@ -1,4 +1,4 @@
-"""What the files of a run must hold to be believed: metrics.csv, result.json, the state of a checkpoint."""
+"""What the files of a run must hold to be believed: its figures, result.json, the state of a checkpoint."""
 
 import math
 
@@ -10,9 +10,12 @@ METRICS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "a
            "seconds", "images_per_second")  # the columns of metrics.csv
 TIMES = ("seconds", "images_per_second")  # those that two runs of one config do not share
 MAY_BE_EMPTY = ("acc_valid", "loss_valid")  # without validation images
+MAX_VALIDATIONS = 1_000_000  # within epochs
 MAX_EPOCHS = 100_000  # with more, files would be larger than those who read them accept: see files.MAX_BYTES
 N_STAGES = 100  # of the machines that a run was on
 METRICS_HEAD = ",".join(METRICS)
+VALIDATION = ("epochs", "step", "acc_valid", "loss_valid")  # the columns of validation.csv
+VALIDATION_HEAD = ",".join(VALIDATION)
 # What every result.json holds beside its digest: numbers, then texts.
 FIGURES = ("acc_test", "loss_test", "n_test", "n_correct_test", "epochs", "seconds")
 TEXTS = ("data", "weights", "config", "scored")
@@ -20,7 +23,16 @@ TEXTS = ("data", "weights", "config", "scored")
 
 def metrics_line(row):
     """Return the line of metrics.csv of an epoch's {column: number or None}; floats read back exact."""
-    return ",".join("" if row[name] is None else repr(row[name]) for name in METRICS) + "\n"
+    return _line(row, METRICS)
+
+
+def validation_line(row):
+    """Return the line of validation.csv of a {column: number}; floats read back exact."""
+    return _line(row, VALIDATION)
+
+
+def _line(row, columns):
+    return ",".join("" if row[name] is None else repr(row[name]) for name in columns) + "\n"
 
 
 def read_metrics(content, path):
@@ -29,24 +41,41 @@ def read_metrics(content, path):
     A last line without its end is being written just now and is left out. Raise UserError, naming `path`, if the text
     is damaged.
     """
-    if content.count("\n") > MAX_EPOCHS + 1:
-        raise UserError(f"{path}: more rows than the {MAX_EPOCHS} epochs a run may have: the file is damaged")
+    rows = _read_rows(content, path, METRICS, MAX_EPOCHS, MAY_BE_EMPTY)
+    for i, row in enumerate(rows):
+        if row["epoch"] != i:
+            raise UserError(f"{path}: row {i + 2} is damaged: epoch {row['epoch']:.60g}")
+        row["epoch"] = i
+    return rows
+
+
+def read_validation(content, path):
+    """Return the text of validation.csv as a list of {column: number}; else as read_metrics."""
+    rows = _read_rows(content, path, VALIDATION, MAX_VALIDATIONS)
+    steps = [row["step"] for row in rows]
+    if any(step != int(step) or step <= before for step, before in zip(steps, [0, *steps], strict=False)):
+        raise UserError(f"{path}: damaged: its steps do not go up")
+    return [{**row, "step": int(row["step"])} for row in rows]
+
+
+def _read_rows(content, path, columns, most, may_be_empty=()):
+    """Return the rows of a CSV text as dicts of finite floats, or None where a column that may be is empty."""
+    if content.count("\n") > most + 1:
+        raise UserError(f"{path}: more rows than the {most} a run may have: the file is damaged")
     head, *lines = content.split("\n")
-    if head.rstrip() != METRICS_HEAD:
-        raise UserError(f"{path}: its header is not {METRICS_HEAD}: the file is damaged")
-    return [_read_row(path, i, line) for i, line in enumerate(lines[:-1])]
-
-
-def _read_row(path, i, line):
-    """Return the i-th epoch's {column: number, or None where empty} of a line of metrics.csv."""
-    try:
-        values = [None if cell == "" and name in MAY_BE_EMPTY else float(cell)
-                  for name, cell in zip(METRICS, line.split(","), strict=True)]
-        if values[0] != i or not all(math.isfinite(value) for value in values if value is not None):
-            raise ValueError
-    except ValueError:
-        raise UserError(f"{path}: row {i + 2} is damaged: {line:.60}") from None
-    return dict(zip(METRICS, [i, *values[1:]], strict=True))
+    if head.rstrip() != ",".join(columns):
+        raise UserError(f"{path}: its header is not {','.join(columns)}: the file is damaged")
+    rows = []
+    for line in lines[:-1]:
+        try:
+            values = [None if cell == "" and name in may_be_empty else float(cell)
+                      for name, cell in zip(columns, line.split(","), strict=True)]
+            if not all(math.isfinite(value) for value in values if value is not None):
+                raise ValueError
+        except ValueError:
+            raise UserError(f"{path}: row {len(rows) + 2} is damaged: {line:.60}") from None
+        rows.append(dict(zip(columns, values, strict=True)))
+    return rows
 
 
 def with_stage(before, environment):
@@ -66,12 +95,14 @@ def is_result(values):
 def check_state(state, path):
     """Raise UserError, naming `path`, unless the figures of a checkpoint's State fit its epochs."""
     rows = read_metrics(state.metrics, f"{path}, metrics")
+    within = read_validation(state.validation, f"{path}, validation") if state.validation else []
     best = state.best_epoch
     if len(rows) != state.epoch or (state.step < 0 and (state.epoch or state.n_steps)):
         raise UserError(f"{path}: damaged: epoch {state.epoch} after {len(rows)} rows of metrics, step {state.step}")
-    if not state.n_correct <= state.n_images or not -1 <= best < state.epoch:
+    if not state.n_correct <= state.n_images or not -1 <= best < state.epoch + bool(within):
         raise UserError(f"{path}: damaged: {state.n_correct} right of {state.n_images} images, best epoch {best}")
-    if best >= 0 and (rows[best]["acc_valid"] != state.best_acc_valid or state.best_step < 0):
+    candidates = [row["acc_valid"] for row in (*rows[best:best + 1], *within)]
+    if best >= 0 and (state.best_acc_valid not in candidates or state.best_step < 0):
         raise UserError(f"{path}: damaged: epoch {best} is not the best")
 
 
@@ -80,7 +111,9 @@ def check_position(run, state, n_images, batch_size):
     n_steps = n_images // batch_size
     size, n_larger = divmod(n_images, n_steps)  # how shuffle_batch cuts them
     done = size * state.n_steps + min(state.n_steps, n_larger)
-    steps = {(state.step, state.epoch * n_steps + state.n_steps), (state.best_step, (state.best_epoch + 1) * n_steps)}
-    if state.n_steps >= n_steps or state.n_images != done or any(step not in (-1, due) for step, due in steps):
+    first, last = state.best_epoch * n_steps, (state.best_epoch + 1) * n_steps
+    at_best = state.best_step in (-1, last) or (state.validation and first < state.best_step < last)
+    if (state.n_steps >= n_steps or state.n_images != done or not at_best
+            or state.step not in (-1, state.epoch * n_steps + state.n_steps)):
         raise UserError(f"{run}/checkpoints: damaged: step {state.step} can't be step {state.n_steps} of {n_steps} in "
                         f"epoch {state.epoch}: repeat the run by {script('rerun')} {run}")

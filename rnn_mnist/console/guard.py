@@ -120,10 +120,10 @@ def check_data(run, digest, source):
                         f"folder of the former by {named('data_dir')}")
 
 
-def check_size(config, path):
-    """Raise UserError if a checkpoint's file has less than the weights of a Config's network: it is built first."""
+def check_size(n_weights, path):
+    """Raise UserError if a checkpoint's file has less than so many weights: the network is built before it is read."""
     with contextlib.suppress(OSError):  # whoever reads it will say so
-        if os.path.getsize(path) < 4 * machine.n_weights(config):
+        if os.path.getsize(path) < 4 * n_weights:
             raise UserError(f"{path}: too small for the network of config.json: one of them was edited or damaged")
 
 

@@ -11,10 +11,17 @@ from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import differences
 
 
+NETWORK = ("cell", "peephole", "layers", "bidirectional", "read", "order", "permutation", "rows_from", "rows_to",
+           "init_weights")  # settings that the first line names where they are not the defaults
+
+
 def first_line(config, data):
     """Return the line that begins a log: what is trained on what; data: a Data."""
-    size = (f"{config.n_steps} steps x {config.n_inputs} inputs, {config.n_neurons} neurons" if config.model == "rnn"
-            else "-".join(map(str, (784, *config.hidden_sizes, 10))))
+    size = "-".join(map(str, (784, *config.hidden_sizes, 10)))
+    if config.model == "rnn":
+        others = differences(config, type(config)())
+        size = ", ".join([f"{config.n_read} steps x {config.n_inputs} inputs, {config.n_neurons} neurons",
+                          *(words(name, others[name]) for name in NETWORK if name in others)])
     counts = ", ".join(f"{len(split.labels)} {name}" for name, split in
                        (("training", data.train), ("validation", data.valid), ("test", data.test)))
     return f"{config.model} ({size}), seed {config.seed}, data : {loud(data.source.kind)} ({counts})"
@@ -22,9 +29,18 @@ def first_line(config, data):
 
 def run_name(config, base):
     """Return the name of a new run: time, model, what differs from base, seed."""
-    words = [name + ("-".join(map(str, value)) if isinstance(value, tuple) else str(value))
-             for name, value in differences(config, base).items() if name not in ("model", "seed")]
-    return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *words, f"s{config.seed}"])[:200]
+    differing = [words(name, value, "") for name, value in differences(config, base).items()
+                 if name not in ("model", "seed")]
+    return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *differing, f"s{config.seed}"])[:200]
+
+
+def words(name, value, between=" "):
+    """Return a setting with its value in a few words."""
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    if isinstance(value, tuple):
+        value = "-".join(map(str, value))
+    return f"{name}{between}{value[:12] if name == 'init_weights' else value}"
 
 
 def epoch_line(row, config):
@@ -38,6 +54,12 @@ def epoch_line(row, config):
     return (f"epoch : {row['epoch']:03d} acc_batch : {row['acc_batch']:.4f}, acc_valid : {shown('acc_valid', '.4f')} "
             f"loss_batch : {row['loss_batch']:.4f} loss_valid : {shown('loss_valid', '.4f')}{running} "
             f"seconds : {row['seconds']:.2f} images_per_second : {row['images_per_second']}")
+
+
+def step_line(state, row):
+    """Return the line of a validation within an epoch; row: {column of validation.csv: number}."""
+    return (f"epoch : {state.epoch:03d} step : {state.n_steps:05d} acc_valid : {row['acc_valid']:.4f} "
+            f"loss_valid : {row['loss_valid']:.4f} loss_running : {state.xentropy / state.n_images:.4f}")
 
 
 def last_lines(run, config, values, labels):
@@ -72,11 +94,19 @@ def note_on_terminal(line):
         note(line)
 
 
-def with_bar(batches, label, n_steps):
-    """Yield the batches, with a progress bar on stderr if that is a terminal."""
+def with_bar(steps, state, n_steps, n_epochs):
+    """Yield the (Totals, minibatch) of steps, with a progress bar on stderr if that is a terminal.
+
+    It shows the mean loss of the epoch in progress, and the time left to its end and to that of all epochs.
+    """
     if not sys.stderr.isatty():
-        yield from batches
+        yield from steps
         return
     from tqdm import tqdm
-    with tqdm(batches, label, n_steps, leave=False, unit="step") as bar:
-        yield from bar
+    label, left_after = f"epoch {state.epoch:03d}", (n_epochs - state.epoch - 1) * n_steps
+    with tqdm(desc=label, total=n_steps, initial=state.n_steps, leave=False, unit="step") as bar:
+        for totals, batch in steps:
+            if bar.update() and (rate := bar.format_dict["rate"]):
+                to_the_end = (n_steps - totals.n_steps + left_after) / rate
+                bar.set_postfix_str(f"loss {totals.loss:.4f}, all epochs {bar.format_interval(to_the_end)}", False)
+            yield totals, batch

@@ -11,7 +11,6 @@ import os
 import platform
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 from rnn_mnist.console.output import note
@@ -118,20 +117,14 @@ def check_process():
     _check_limit(MIN_MEMORY)
 
 
-def check_memory(config):
-    """Raise UserError if this process may not use as much memory as training the network of a Config takes at most.
+def check_memory(n_weights, n_states):
+    """Raise UserError if this process may not use as much memory as training takes at most.
 
-    TensorFlow crashes as often as it says so. Measured, as MIN_MEMORY, for networks of 500 to 4,000 units, minibatches
-    of 150 to 5,000, all forms: up to 6 times the variables with Adam's slots, and 8 times the states of a minibatch.
+    n_weights: of the network; n_states: of a minibatch, over all layers and steps. TensorFlow crashes as often as it
+    says so. Measured, as MIN_MEMORY, for networks of 500 to 4,000 units, minibatches of 150 to 5,000, all forms: up to
+    6 times the variables with Adam's slots, and 8 times the states of a minibatch.
     """
-    n_states = config.batch_size * (sum(config.hidden_sizes) or config.n_steps * config.n_neurons)
-    _check_limit(MIN_MEMORY + 4 * (6 * 3 * n_weights(config) + 8 * n_states))
-
-
-def n_weights(config):
-    """Return how many weights the hidden layers of a Config's network have."""
-    recurrent = (config.n_inputs + config.n_neurons, config.n_neurons)
-    return sum(n * (m + 1) for m, n in pairwise((784, *config.hidden_sizes) if config.hidden_sizes else recurrent))
+    _check_limit(MIN_MEMORY + 4 * (6 * 3 * n_weights + 8 * n_states))
 
 
 def _check_limit(needed):

@@ -3,10 +3,13 @@
 X is float32, one image [784] or many [n, 784], in the range of the network's `pixels`; the same lines serve both.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+from rnn_mnist.cells import activation_of, cell_of, layer_scopes
+from rnn_mnist.config import Config
+from rnn_mnist.data import pixel_order
 
 N_SHAKEN = 4  # draws of the signs, of which the worst counts
 
@@ -14,24 +17,23 @@ N_SHAKEN = 4  # draws of the signs, of which the worst counts
 class Network(NamedTuple):
     """Hold a network's float32 arrays and what it does with them."""
 
-    layers: tuple            # of tuples, (kernel [n_inputs, n_neurons], bias [n_neurons], ...), the output layer last
+    layers: tuple                 # of tuples of arrays: (kernel [n_inputs, n_neurons], bias [n_neurons]) of a layer of
+                                  # a perceptron, or a cell's, per layer and direction; the output layer's last
     activation: str = "sigmoid"
-    n_steps: int = 0         # time steps of a recurrent network
-    pixels: str = "unit"     # range it was trained on: unit is 0-1, raw is 0-255
-    forward: Callable | None = None  # pass through the one hidden layer of a recurrent network: see cells.Cell
+    pixels: str = "unit"          # range it was trained on: unit is 0-1, raw is 0-255
+    config: Config | None = None  # of a recurrent network
 
 
 def network_of(config, variables):
     """Return the Network of a run's Config and its {variable name: float32 array}."""
-    names, n_steps, forward = [], 0, None
-    from rnn_mnist.cells import CELLS  # brings TensorFlow, which the weights in a file do not need
-    if config.model in CELLS:
-        cell, n_steps = CELLS[config.model], config.n_steps
-        names, forward = [[f"rnn/{name}" for name in cell.variables]], cell.forward
+    names = [[f"{scope}/{name}" for name in cell_of(config).variables]
+             for directions in layer_scopes(config) for scope in directions]
     names += [(f"{layer}/kernel", f"{layer}/bias")
               for layer in [*(f"hidden{i + 1}" for i in range(len(config.hidden_sizes))), "dense"]]
     layers = tuple(tuple(variables[name] for name in arrays) for arrays in names)
-    return Network(layers, config.activation, n_steps, config.pixels, forward)
+    recurrent = config.model == "rnn"
+    return Network(layers, activation_of(config) if recurrent else config.activation, config.pixels,
+                   config if recurrent else None)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -42,13 +44,34 @@ def logits(network, X):
     """
     *hidden_layers, (kernel, bias) = network.layers
     activation, hidden = ACTIVATIONS[network.activation], X
-    if network.forward:
-        steps = X.reshape(*X.shape[:-1], network.n_steps, -1)
-        hidden = network.forward(*hidden_layers, steps, activation)
+    if network.config:
+        hidden = _features(network.config, hidden_layers, X, activation)
     else:
         for hidden_kernel, hidden_bias in hidden_layers:
             hidden = activation(hidden @ hidden_kernel + hidden_bias)
     return hidden @ kernel + bias
+
+
+def _features(config, layers, X, activation):
+    """Return what the output layer of a recurrent network sees, [n_features] or [n, n_features]."""
+    steps = X[..., pixel_order(config)].reshape(*X.shape[:-1], config.n_read, config.n_inputs)
+    last, layers = [], iter(layers)
+    for directions in layer_scopes(config):
+        forwards = [_outputs(config, next(layers), steps[..., ::-1, :] if i else steps, activation)
+                    for i in range(len(directions))]
+        last.append(np.concatenate([outputs[..., -1, :] for outputs in forwards], axis=-1))
+        steps = np.concatenate([outputs[..., ::-1, :] if i else outputs for i, outputs in enumerate(forwards)], axis=-1)
+    return {"last": last[-1], "all": np.concatenate(last, axis=-1), "mean": steps.mean(axis=-2)}[config.read]
+
+
+def _outputs(config, arrays, steps, activation):
+    """Return the outputs of a cell after each of the steps [..., n_steps, n_inputs], from a zero state."""
+    kind, outputs = cell_of(config), []
+    state = (np.zeros([*steps.shape[:-2], config.n_neurons], steps.dtype),) * kind.n_parts
+    for t in range(steps.shape[-2]):
+        state = kind.step(arrays, steps[..., t, :], state, activation, sigmoid)
+        outputs.append(state[-1])
+    return np.stack(outputs, axis=-2)
 
 
 def predicted_classes(logits, labels):

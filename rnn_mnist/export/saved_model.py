@@ -105,7 +105,7 @@ def _bare_network(config, arrays):
     with building(tf.Graph()) as graph:
         images = tf.placeholder(tf.float32, [None, 28, 28], name="images")
         with tf.variable_scope(tf.get_variable_scope(), use_resource=True):  # the kind that TensorFlow 2 can assign to
-            logits, _ = LOGITS[config.model](images, config, tf.identity)
+            logits = LOGITS[config.model](images, config, tf.identity)
         outputs = {"logits": logits, "probabilities": tf.nn.softmax(logits),
                    "classes": tf.argmax(logits, 1, output_type=tf.int32)}
     with graph.as_default(), tf.Session(config=CHECKING) as session:

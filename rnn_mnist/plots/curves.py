@@ -8,14 +8,20 @@ from rnn_mnist.plots.style import text
 
 
 @style.as_shipped
-def draw_curves(name, metrics, data, path):
-    """Draw a run's metrics, a list of {column: number or None}, as a PNG and return its path; data: what it is."""
+def draw_curves(name, metrics, data, path, within=()):
+    """Draw a run's metrics, a list of {column: number or None}, as a PNG and return its path; data: what it is.
+
+    within: what was validated within epochs, a list of {column: number}.
+    """
     figure = style.new_figure(10, 4.2)
     best = max((row for row in metrics if row["acc_valid"] is not None), key=lambda row: row["acc_valid"], default=None)
     for axes, (measure, label) in zip(figure.subplots(1, 2), (("acc", "accuracy"), ("loss", "loss (nats)")),
                                       strict=True):
         _draw_line(axes, metrics, f"{measure}_running", text("training (mean over the epoch)"), 1, "s--")
         _draw_line(axes, metrics, f"{measure}_valid", text("validation (after the epoch)"), 0, "o-")
+        if within:
+            axes.plot([row["epochs"] - 1 for row in within], [row[f"{measure}_valid"] for row in within], ".",
+                      color=style.COLORS[5], label=text("validation (within an epoch)"), zorder=0)
         if best:
             axes.axvline(best["epoch"], color=style.GREY, linestyle=":", zorder=0,
                          label=text("best epoch: {epoch} ({value:.4f})", epoch=best["epoch"],
