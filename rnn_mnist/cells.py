@@ -8,9 +8,10 @@ by element, and s the logistic function:
     lstm           i, j, g, o = [x_t, h_(t-1)] W + b        c_t = s(g + 1) * c_(t-1) + s(i) * f(j)
                    h_t = s(o) * f(c_t)                      the state is the pair (c_t, h_t)
     lstm with peepholes: w_g * c_(t-1) is added to g, w_i * c_(t-1) to i, w_o * c_t to o
+    gru            r, u = s([x_t, h_(t-1)] Wg + bg)         h_t = u * h_(t-1) + (1 - u) * f([x_t, r * h_(t-1)] Wc + bc)
 
 Sources: Elman 1990; Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000 and their peepholes of
-2002; Le, Jaitly and Hinton 2015 (irnn: ReLU, the recurrent part starts as the identity). Imports
+2002; Cho et al. 2014; Le, Jaitly and Hinton 2015 (irnn: ReLU, the recurrent part starts as the identity). Imports
 nothing: TensorFlow's module and NumPy's functions are given.
 """
 
@@ -107,6 +108,13 @@ def _lstm_step(arrays, x, state, f, sigmoid):
     return c, sigmoid(o + w_o * c) * f(c)
 
 
+def _gru_step(arrays, x, state, f, sigmoid):
+    gates, gates_bias, candidate, candidate_bias = arrays
+    (h,) = state
+    r, u = _parts(sigmoid(_product(gates, x, h) + gates_bias), h.shape[-1])
+    return (u * h + (1 - u) * f(_product(candidate, x, r * h) + candidate_bias),)
+
+
 def _identity_start(tf, seed):
     """Return the initialiser of Le, Jaitly and Hinton: small numbers for the input, the identity for the state."""
     def initial(shape, dtype=None, partition_info=None):
@@ -128,6 +136,12 @@ CELLS = {  # by config.cell
         make=lambda tf_cells, n, f: tf_cells.LSTMCell(n, activation=f),
         variables=("lstm_cell/kernel", "lstm_cell/bias"), seeds={"lstm_cell/kernel": 88},
         step=_lstm_step, n_gates=4, n_parts=2, activation="tanh"),
+    "gru": Cell(
+        make=lambda tf_cells, n, f: tf_cells.GRUCell(n, activation=f),
+        variables=("gru_cell/gates/kernel", "gru_cell/gates/bias", "gru_cell/candidate/kernel",
+                   "gru_cell/candidate/bias"),
+        seeds={"gru_cell/gates/kernel": 88, "gru_cell/candidate/kernel": 89},
+        step=_gru_step, n_gates=3, activation="tanh"),
     "irnn": Cell(
         make=lambda tf_cells, n, f: tf_cells.BasicRNNCell(n, activation=f),
         variables=("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), seeds={"basic_rnn_cell/kernel": 88},

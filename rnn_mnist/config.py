@@ -31,7 +31,7 @@ class Config:
     lr_decay: float = setting(1.0, "factor of the step size from one epoch to the next", low=1e-6, high=1.0)
     clip_norm: float = setting(0.0, "scale gradients down to this global norm (0: never)", low=0.0)
     cell: str = setting("basic", "recurrent cell; irnn: ReLU that starts as the identity", needs=RNN,
-                        choices=("basic", "lstm", "irnn"))
+                        choices=("basic", "lstm", "gru", "irnn"))
     peephole: bool = setting(False, "let the gates see the cell's memory", needs=("cell", ("lstm",)))
     layers: int = setting(1, "recurrent layers, one upon the other", needs=RNN, low=1, high=64)
     bidirectional: bool = setting(False, "read in both directions, with weights for each", needs=RNN)

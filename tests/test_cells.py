@@ -110,12 +110,18 @@ def test_last_output_equals_that_of_keras_own_layers(kind, layers, bidirectional
 KERAS_LAYERS = {
     "basic": lambda layers, **more: layers.SimpleRNN(6, **more),
     "irnn": lambda layers, **more: layers.SimpleRNN(6, activation="relu", **more),
-    "lstm": lambda layers, **more: layers.LSTM(6, **more)}
+    "lstm": lambda layers, **more: layers.LSTM(6, **more),
+    "gru": lambda layers, **more: layers.GRU(6, reset_after=False, **more)}
 
 
 def as_keras(kind, arrays, n_inputs):
     """Return TensorFlow 1's arrays of a cell as Keras has them: [kernel, recurrent kernel, bias], in its order."""
-    kernel, bias = arrays
+    if kind == "gru":  # reset and update gates in one kernel, the candidate in another; Keras: update, reset, candidate
+        gates, gates_bias, candidate, candidate_bias = arrays
+        kernel = np.concatenate([gates[:, 6:], gates[:, :6], candidate], axis=1)
+        bias = np.concatenate([gates_bias[6:], gates_bias[:6], candidate_bias])
+    else:
+        kernel, bias = arrays
     if kind == "lstm":  # input, new, forget, output; the forget gate's 1 is in no variable; Keras: input, forget, new
         i, j, f, o = np.split(np.concatenate([kernel, bias[None]]), 4, axis=1)
         f[-1] += 1
@@ -260,7 +266,7 @@ def test_the_defaults_are_one_layer_of_the_basic_cell_on_rows(call):
     ({"cell": "irnn", "activation": "relu"}, "activation has no effect with cell irnn"),
     ({"cell": "irnn", "peephole": True}, "peephole has no effect with cell irnn"),
     ({"bidirectional": True, "bptt_steps": 3}, "leave it out with bidirectional"),
-    ({"cell": "elman"}, "cell must be one of basic, lstm, irnn, got 'elman'"),
+    ({"cell": "elman"}, "cell must be one of basic, lstm, gru, irnn, got 'elman'"),
     ({"model": "mlp", "hidden_sizes": [3], "layers": 2}, "layers has no effect with model mlp"),
 ])
 def test_settings_that_do_not_fit_are_refused(settings, words):
