@@ -1,4 +1,4 @@
-"""Compare runs: what they differ in, validation and test scores, mean over seeds, curves; two runs by a paired test.
+"""Compare runs: what they differ in, validation and test scores, mean over seeds, curves; tests of two runs or groups.
 
 python scripts/compare_runs.py
 python scripts/compare_runs.py runs/A runs/B
@@ -25,21 +25,22 @@ def main():
                         help="run directories, or folders that hold some (default: runs)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print CSV, one row per run")
-    form.add_argument("--json", action="store_true", help="print JSON, with the groups and the paired test")
+    form.add_argument("--json", action="store_true", help="print JSON, with the groups and the tests")
     parser.add_argument("--out", metavar="FILE.png", help="where the picture goes (default: see above)")
     add_lang_flag(parser)
     args = parser.parse_args()
     from rnn_mnist.analysis import compare, compare_report
     summaries = compare.summarise_all(args.runs, BASES)
     groups = compare.group_over_seeds(summaries)
+    difference = None if args.csv else compare.group_difference(summaries, groups)
     paired = _paired(compare, summaries) if len(summaries) == 2 and not args.csv else None
     picture = _draw(compare_report, summaries, groups, args)
     if args.csv:
         say(*compare_report.as_csv(summaries).removesuffix("\n").split("\n"))
     elif args.json:
-        say_json(compare_report.as_json(summaries, groups, paired))
+        say_json(compare_report.as_json(summaries, groups, difference, paired))
     else:
-        say(*compare_report.report(summaries, groups))
+        say(*compare_report.report(summaries, groups, difference))
         if paired:
             say("", compare_report.paired_line(paired))
     if picture:

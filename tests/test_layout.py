@@ -14,7 +14,7 @@ LAZILY_UPWARDS = {("run", "plots"), ("run", "analysis"), ("run", "export"), ("ru
                    ("train", "export")}
 FACADE = "__init__"  # names what it gives away, and imports it when it is asked for
 LIGHT = {"console", "config", "files", "datasets", "data", "checkpoint", "run"}  # brings nothing heavy in when imported
-HEAVY = {"tensorflow", "tf_keras", "keras", "matplotlib", "pooch", "requests", "tqdm", "tensorboard"}
+HEAVY = {"tensorflow", "tf_keras", "keras", "matplotlib", "pooch", "requests", "tqdm", "tensorboard", "scipy"}
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 

@@ -1,8 +1,9 @@
-"""Several runs side by side: what they differ in, how they scored, mean and spread over seeds, a paired test of two."""
+"""Several runs side by side: what they differ in, how they scored, mean and spread over seeds, tests of two."""
 
 import math
 from collections import defaultdict
 from dataclasses import asdict
+from fractions import Fraction
 from statistics import mean, stdev
 
 from rnn_mnist import files
@@ -78,7 +79,7 @@ def _test_scores(run, result):
         raise UserError(f"{run.path / 'result.json'}: damaged: {n_correct} of {n} test images right")
     low, high = scores.wilson(n_correct, n)
     return {"acc_test": n_correct / n, "acc_test_low": low, "acc_test_high": high, "loss_test": result["loss_test"],
-            "weights": result["weights"], "scored": result["scored"]}
+            "weights": result["weights"], "scored": result["scored"], "n_test": n, "n_correct_test": n_correct}
 
 
 def _rank(summary):
@@ -112,6 +113,22 @@ def _group(members):
         complete = len(values) == len(members)
         group |= {f"{name}_mean": mean(values) if complete else None, f"{name}_sd": stdev(values) if complete else None}
     return group
+
+
+def group_difference(summaries, groups):
+    """Return by how much the mean acc_test of the first group exceeds the second's, as a dict with how sure that is.
+
+    It is paired if both groups have the same seeds. None unless the groups are two, and scored on the same test set.
+    """
+    by_run = {summary["run"]: summary for summary in summaries}
+    members = [sorted((by_run[run] for run in group["runs"]), key=lambda member: member["seed"]) for group in groups]
+    tested_on = {(member["data_digest"], member["n_test"]) for group in members for member in group}
+    if len(groups) != 2 or len(tested_on) > 1:
+        return None
+    # Not acc_test: as floats, equal differences of accuracies need not be equal.
+    first, second = ([Fraction(member["n_correct_test"], member["n_test"]) for member in group] for group in members)
+    paired = groups[0]["seeds"] == groups[1]["seeds"]
+    return {"score": "acc_test", "paired": paired, **scores.mean_difference(first, second, paired)._asdict()}
 
 
 def without_seed(settings):

@@ -16,8 +16,8 @@ from rnn_mnist.console.tables import table
 from rnn_mnist.run import Run
 
 
-def report(summaries, groups):
-    """Yield the lines of the table of runs, and of that of the seeds if there are such groups."""
+def report(summaries, groups, difference=None):
+    """Yield the lines of the table of runs, of that of the seeds if there are such groups, and of their difference."""
     items = [set(without_seed(summary["settings"]).items()) for summary in summaries]
     common = set.intersection(*items) if len(items) > 1 else set()
     if common:
@@ -30,6 +30,8 @@ def report(summaries, groups):
     if groups:
         words = ("mean over seeds", "data", "epochs", "seeds", "best acc_valid", "last acc_valid", "acc_test")
         yield from ("", *table([[text(word) for word in words], *map(_group_row, groups)], "<<><<<<"))
+    if difference:
+        yield from ("", difference_line(difference))
 
 
 def paired_line(test):
@@ -37,9 +39,24 @@ def paired_line(test):
     if test["same_answers"]:
         return text("McNemar : {first} and {second} give the same answers on every image, {n_test} test images", **test)
     return text("McNemar : only {first} right {only_first_right}, only {second} right {only_second_right}, of "
-                "{n_test} test images; p = {p_value:.3g}: {verdict}", **test,
-                verdict=text("the difference is more than chance" if test["p_value"] < 0.05
-                             else "the difference may be chance"))
+                "{n_test} test images; p = {p_value:.3g}: {verdict}", **test, verdict=_verdict(test["p_value"]))
+
+
+def difference_line(test):
+    """Return the line that tells what compare.group_difference has found of the two rows of the table of the seeds."""
+    if test["p_value"] is None and test["first_minus_second"] == 0:
+        return text("no difference : both rows have the same acc_test with every seed")
+    if test["p_value"] is None:
+        return text("difference : acc_test of the first row minus the second's is {first_minus_second:+.4f} with every "
+                    "seed: without a spread the interval has no width, and t cannot tell chance from more", **test)
+    method = text("Student's t, paired by seed" if test["paired"] else "Welch's t, not paired: the seeds differ")
+    return text("difference : mean acc_test of the first row minus the second's is {first_minus_second:+.4f} (95 % "
+                "interval {low:+.4f} to {high:+.4f}; {method}, df {df:.4g}); p = {p_value:.3g}: {verdict}", **test,
+                method=method, verdict=_verdict(test["p_value"]))
+
+
+def _verdict(p_value):
+    return text("the difference is more than chance" if p_value < 0.05 else "the difference may be chance")
 
 
 def as_csv(summaries):
@@ -56,10 +73,10 @@ def _csv_cell(value):
     return "" if value is None else repr(value) if isinstance(value, float) else value
 
 
-def as_json(summaries, groups, paired):
-    """Return a dict of plain values: runs, groups over seeds, and the paired test or None."""
+def as_json(summaries, groups, difference, paired):
+    """Return a dict of plain values: runs, groups over seeds, and the tests of two groups and two runs or None."""
     found = [{name: summary[name] for name in TABLE_COLUMNS} for summary in summaries]
-    return {"runs": found, "groups": groups, "paired_test": paired}
+    return {"runs": found, "groups": groups, "group_difference": difference, "paired_test": paired}
 
 
 def settings_words(settings):

@@ -17,7 +17,7 @@ import pytest
 from helpers import idx_bytes, refusal
 from made_runs import make_run
 from matplotlib.text import Text
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind, ttest_rel
 
 from rnn_mnist.analysis import compare as comparison
 from rnn_mnist.analysis import compare_report as shown
@@ -169,6 +169,79 @@ def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
         make_run(tmp_path / part, "same")
     lines = list(shown.report(comparison.summarise_all([tmp_path]), []))
     assert names(lines[1:]) == [str(tmp_path / part / "same") for part in "xy"]
+
+
+# ---- two groups of seeds ----
+
+def make_group(folder, name, counts, **settings):
+    """Make a run for each seed of counts, {seed: test images right}."""
+    for seed, n_correct in counts.items():
+        make_run(folder, f"{name}{seed}", seed=seed, n_correct=n_correct, **settings)
+
+
+def difference(folder):
+    """Return (what is found of two groups in a folder, the line that tells it or None)."""
+    summaries = comparison.summarise_all([folder])
+    found = comparison.group_difference(summaries, comparison.group_over_seeds(summaries))
+    return found, found and shown.difference_line(found)
+
+
+def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(tmp_path):
+    # Seed by seed 50, 40 and 60 images more of 10,000: mean .0050, standard error .0010 / sqrt 3, t(2) = 4.3027.
+    make_group(tmp_path, "a", {1: 9500, 2: 9400, 3: 9600}, acc_valid=(.9, .95), n_neurons=300)
+    make_group(tmp_path, "b", {3: 9540, 1: 9450, 2: 9360})
+    make_run(tmp_path, "alone", n_neurons=7)
+    make_run(tmp_path, "b1 again", seed=1, n_correct=9450)
+    make_run(tmp_path, "going", n_neurons=300, seed=4, finished=False)
+    done = compare(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    _, table, said = done.stdout.split("\n\n")
+    assert [line.startswith("rnn n_neurons=300") for line in table.splitlines()[1:]] == [True, False]
+    assert said.splitlines() == [
+        "difference : mean acc_test of the first row minus the second's is +0.0050 (95 % interval +0.0025 to +0.0075; "
+        "Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
+        f"written : {tmp_path / 'comparison.png'}"]
+    found = json.loads(compare("--json", tmp_path).stdout)["group_difference"]
+    half = 4.3027 * .0010 / 3**.5
+    assert found == {"score": "acc_test", "paired": True, "first_minus_second": .005, "df": 2,
+                     "low": pytest.approx(.005 - half, abs=1e-6), "high": pytest.approx(.005 + half, abs=1e-6),
+                     "p_value": pytest.approx(ttest_rel([.95, .94, .96], [.945, .936, .954]).pvalue)}
+    done = compare("--csv", tmp_path)
+    assert "difference" not in done.stdout and done.stdout.splitlines()[0] == ",".join(comparison.TABLE_COLUMNS)
+
+
+def test_two_groups_of_different_seeds_are_not_paired(tmp_path):
+    make_group(tmp_path, "a", {1: 9500, 2: 9400, 3: 9600}, n_neurons=300, acc_valid=(.9, .95))
+    make_group(tmp_path, "b", {3: 9510, 4: 9530})
+    found, line = difference(tmp_path)
+    expected = ttest_ind([.95, .94, .96], [.951, .953], equal_var=False)
+    assert not found["paired"] and found["first_minus_second"] == pytest.approx(-.002)
+    assert (found["df"], found["p_value"]) == pytest.approx((expected.df, expected.pvalue))
+    assert f"Welch's t, not paired: the seeds differ, df {expected.df:.4g})" in line
+    assert found["low"] < 0 < found["high"] and line.endswith("the difference may be chance")
+
+
+@pytest.mark.parametrize("first, second, words", [
+    ({1: 9500, 2: 9600, 3: 9100}, {1: 9300, 2: 9400, 3: 8900}, "+0.0200 with every seed: without a spread"),
+    ({1: 9500, 2: 9500}, {3: 9600, 4: 9600, 5: 9600}, "-0.0100 with every seed: without a spread"),
+    ({1: 9500, 2: 9400}, {1: 9500, 2: 9400}, "no difference : "), ({1: 9500, 2: 9500}, {3: 9500, 4: 9500}, "no diff")])
+def test_a_difference_that_does_not_spread_is_called_neither_chance_nor_more(tmp_path, first, second, words):
+    make_group(tmp_path, "a", first, acc_valid=(.9, .95))
+    make_group(tmp_path, "b", second, n_neurons=300)
+    found, line = difference(tmp_path)
+    assert found["low"] == found["high"] == found["first_minus_second"] and found["p_value"] is None
+    assert words in line and "more than chance" not in line and "may be chance" not in line
+
+
+def test_one_group_three_groups_and_groups_on_other_data_have_no_difference(tmp_path):
+    make_group(tmp_path, "a", {1: 9500, 2: 9400})
+    assert difference(tmp_path) == (None, None)
+    make_group(tmp_path, "b", {1: 9500, 2: 9400}, weights="another")  # and so another digest of the data
+    assert difference(tmp_path) == (None, None)
+    make_group(tmp_path, "c", {1: 9500, 2: 9400}, n_neurons=300)
+    assert difference(tmp_path) == (None, None)
+    done = compare("--json", tmp_path)
+    assert json.loads(done.stdout)["group_difference"] is None and len(json.loads(done.stdout)["groups"]) == 3
 
 
 # ---- the picture ----

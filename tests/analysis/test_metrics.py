@@ -1,8 +1,10 @@
 """Statistics of a classifier against scikit-learn, SciPy and published values."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind, ttest_rel
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
@@ -98,3 +100,47 @@ def test_mcnemar_equals_scipys_binomial_test(only_first, only_second):
 def test_mcnemar_by_hand_and_where_floats_would_overflow():
     assert scores.mcnemar(1, 9) == 22 / 1024
     assert scores.mcnemar(10_000, 0) == 0
+
+
+# Student 1908: hours of sleep that ten patients gained by two drugs. The figures are those of R's t.test(sleep).
+SLEEP = ([.7, -1.6, -.2, -1.2, -.1, 3.4, 3.7, .8, 0, 2], [1.9, .8, 1.1, .1, -.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+
+
+@pytest.mark.parametrize("paired, low, high, df, p_value", [
+    (True, -2.4598858, -.7001142, 9, .002833), (False, -3.3654832, .2054832, 17.776, .07939)])
+def test_mean_difference_of_students_sleep_data(paired, low, high, df, p_value):
+    found = scores.mean_difference(*SLEEP, paired)
+    assert found.first_minus_second == pytest.approx(-1.58)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-8)
+    assert (found.df, found.p_value) == (pytest.approx(df, abs=5e-4), pytest.approx(p_value, abs=5e-6))
+    other = scores.mean_difference(*reversed(SLEEP), paired)
+    assert (other.low, other.high, other.p_value) == pytest.approx((-found.high, -found.low, found.p_value))
+
+
+# Pairs that differ by -1, 0, .. or +1: the interval's half-width is t's table value times the standard error.
+@pytest.mark.parametrize("differences, error, table_value", [
+    ([-1, 1], 1, 12.706), ([-1, 0, 1], 3**-.5, 4.303), ([-1, -1, 0, 1, 1], 5**-.5, 2.776)])
+def test_the_interval_of_a_mean_difference_has_the_tables_width(differences, error, table_value):
+    found = scores.mean_difference(differences, [0] * len(differences), paired=True)
+    assert (found.first_minus_second, found.df, found.p_value) == (0, len(differences) - 1, 1)
+    assert (-found.low / error, found.high / error) == pytest.approx((table_value, table_value), abs=.0005)
+
+
+@pytest.mark.parametrize("n, m", [(2, 2), (3, 3), (5, 2), (2, 40)])
+def test_mean_difference_equals_scipys(n, m):
+    first, second = RNG.normal(.97, .001, n), RNG.normal(.968, .004, m)
+    for paired in (False, True)[:1 + (n == m)]:
+        expected = ttest_rel(first, second) if paired else ttest_ind(first, second, equal_var=False)
+        found, interval = scores.mean_difference(first, second, paired), expected.confidence_interval()
+        assert found == pytest.approx((first.mean() - second.mean(), interval.low, interval.high, expected.df,
+                                       expected.pvalue), rel=1e-7)
+
+
+def test_a_mean_difference_without_a_spread_has_no_t():
+    first, second = ([Fraction(n, 100) for n in counts] for counts in ((95, 96, 91), (93, 94, 89)))
+    assert scores.mean_difference(first, second, paired=True) == (.02, .02, .02, None, None)
+    assert scores.mean_difference(first, second, paired=False).df == pytest.approx(4)
+    assert scores.mean_difference([3, 3], [1, 1, 1], paired=False) == (2, 2, 2, None, None)
+    assert scores.mean_difference([3, 3], [3, 3], paired=True) == (0, 0, 0, None, None)
+    # One of the two spreads: t has the degrees of freedom of that one.
+    assert scores.mean_difference([1, 3], [2, 2, 2], paired=False).df == 1
