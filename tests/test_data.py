@@ -8,7 +8,7 @@ import pytest
 from helpers import KEYS, SMALL, idx_bytes, npz_bytes, refusal
 
 from rnn_mnist import data
-from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.datasets.files import read_arrays
 
@@ -197,3 +197,67 @@ def test_loading_data_imports_no_downloader(toy_data_dir):
             "sys.exit(sorted({'pooch', 'requests', 'tensorflow', 'matplotlib'} & set(sys.modules)) or 0)")
     done = subprocess.run([sys.executable, "-c", code, toy_data_dir], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# ---- the order an image is read in ----
+
+def order_of(order, **settings):
+    """Return the order of the pixels as a list."""
+    return data.pixel_order(with_settings(Config(), order=order, **settings)).tolist()
+
+
+def test_orders_are_what_they_are_called():
+    rows = [[28 * row + column for column in range(28)] for row in range(28)]
+    flat = [pixel for row in rows for pixel in row]
+    assert order_of("rows") == order_of("pixels") == flat
+    assert order_of("columns") == [row[column] for column in range(28) for row in rows]
+    assert order_of("reversed") == [pixel for row in reversed(rows) for pixel in row]
+    assert order_of("permuted") == np.random.RandomState(92916).permutation(784).tolist()
+    assert order_of("permuted", permutation="7") == np.random.RandomState(7).permutation(784).tolist()
+
+
+def test_bit_reversal_is_that_of_ten_bits_without_what_is_no_pixel():
+    found = order_of("permuted", permutation="bit-reversal")
+    assert found[:8] == [0, 512, 256, 768, 128, 640, 384, 64]  # 896, the reverse of 7, is none
+    assert sorted(found) == list(range(784))
+    doubled = [0]
+    while len(doubled) < 1024:  # the reversal of n + 1 bits from that of n
+        doubled = [2 * i for i in doubled] + [2 * i + 1 for i in doubled]
+    assert found == [i for i in doubled if i < 784]
+
+
+def test_some_rows_are_the_same_order_without_the_others():
+    for order in ("rows", "reversed", "pixels", "permuted"):
+        assert order_of(order, rows_from=7, rows_to=21) == [i for i in order_of(order) if 7 <= i // 28 < 21]
+
+
+def test_the_digest_of_the_papers_permutation_is_the_same_everywhere():
+    assert data.order_digest(with_settings(Config(), order="permuted")) == PERMUTATION_92916
+
+
+# SHA-256 over the 784 numbers as little-endian 32-bit integers.
+PERMUTATION_92916 = "8028ff1eba5833e7273ccfd96ea9211bd6d9ec929ddf612a958cc874807b2a3b"
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"order": "pixels", "n_steps": 28, "n_inputs": 28}, "order='pixels' reads one pixel after the other"),
+    ({"order": "permuted", "permutation": "x"}, "permutation must be a whole number from 0 to 4294967295, or bit-rev"),
+    ({"order": "permuted", "permutation": "4294967296"}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": "-1"}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": "9" * 5000}, "permutation must be a whole number"),
+    ({"permutation": "7"}, "permutation has no effect with order rows"),
+    ({"rows_from": 14, "rows_to": 14}, "leave no row"), ({"order": "columns", "rows_to": 14}, "leave out rows_from"),
+    ({"rows_to": 3, "n_steps": 14, "n_inputs": 56}, "the pixels of 3 rows do not fill steps of n_inputs=56"),
+])
+def test_readings_that_cannot_be_are_refused(settings, words):
+    message = refusal(with_settings, Config(), **settings)
+    assert words in message and "--" not in message and len(message) < 300
+
+
+def test_an_order_brings_its_number_of_steps_unless_that_is_given():
+    pixels = with_settings(Config(), order="pixels")
+    assert (pixels.n_steps, pixels.n_inputs) == (784, 1)
+    assert with_settings(pixels, order="columns") == with_settings(Config(), order="columns")
+    permuted = with_settings(Config(), order="permuted", n_steps=28, n_inputs=28)
+    assert (permuted.n_steps, permuted.n_inputs, permuted.n_read) == (28, 28, 28)
+    assert with_settings(pixels, rows_to=14).n_read == 392

@@ -67,19 +67,29 @@ def test_forward_pass_equals_numpys(unroll, replicas, n_steps, n_inputs):
     assert np.abs(network.predict(IMAGES.astype(np.float32) / 255) - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize("bptt_steps", [0, 3, 28])
-def test_outputs_of_the_static_form_are_numpys_states_after_each_step(bptt_steps):
-    network = build(unroll="static", replicas=1, bptt_steps=bptt_steps)
-    outputs = network.run(network.graph.outputs, [network.graph.pixels], [IMAGES])
-    states = rnn_forward(network.weights(), as_steps(IMAGES))[0][1:]
-    assert len(outputs) == len(states) == 28
-    for output, state in zip(outputs, states, strict=True):
-        assert output.shape == (151, 150) and np.abs(output - state).max() < 1e-5
+@pytest.mark.parametrize(("settings", "reread"), [
+    ({"order": "columns"}, lambda images: images.swapaxes(1, 2)),
+    ({"order": "reversed"}, lambda images: images[:, ::-1]),
+    ({"order": "permuted", "n_steps": 28, "n_inputs": 28}, lambda images: images.reshape(len(images), -1)[
+        :, np.random.RandomState(92916).permutation(784)].reshape(images.shape)),
+    ({"rows_from": 5, "rows_to": 21}, lambda images: images[:, 5:21]),
+    ({"order": "reversed", "rows_from": 5}, lambda images: images[:, :4:-1]),
+])
+@pytest.mark.parametrize("unroll", ["dynamic", "fused"])
+def test_an_order_is_read_as_rows_of_reordered_images_would_be(settings, reread, unroll):
+    network = build(unroll=unroll, **settings)
+    expected = rnn_forward(network.weights(), as_steps(reread(IMAGES), reread(IMAGES).shape[1]))[1]
+    assert np.abs(network.predict(IMAGES) - expected).max() < 1e-5
 
 
-@pytest.mark.parametrize(("unroll", "replicas"), [("static", 2), ("dynamic", 1), ("fused", 1)])
-def test_other_forms_have_no_outputs(unroll, replicas):
-    assert build(unroll=unroll, replicas=replicas).graph.outputs is None
+@pytest.mark.parametrize("order", ["pixels", "permuted"])
+def test_784_steps_of_one_pixel_equal_numpys(order):
+    network = build(order=order, n_neurons=5)
+    assert network.weights()["rnn/basic_rnn_cell/kernel"].shape == (6, 5)
+    images = IMAGES[:3].reshape(3, 784)
+    images = images if order == "pixels" else images[:, np.random.RandomState(92916).permutation(784)]
+    expected = rnn_forward(network.weights(), as_steps(images, 784))[1]
+    assert np.abs(network.predict(IMAGES[:3]) - expected).max() < 1e-5
 
 
 def test_pixels_are_scaled_to_the_bits_of_numpys_division():

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import on_event, refusal
+from helpers import on_event, outcome, refusal
 from reference import rnn_forward
 
 import rnn_mnist as rm
 from rnn_mnist import data, session
+from rnn_mnist.analysis.rerun import rerun
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import machine
 from rnn_mnist.console.forms import TIMES
@@ -181,8 +182,12 @@ CHANGES_WEIGHTS = [
         ["--n-steps", 14, "--n-inputs", 56], ["--pixels", "raw"], ["--optimizer", "rmsprop"], ["--epsilon", 0.1],
         ["--l2", 0.01], ["--dropout", 0.5], ["--bptt-steps", 2], ["--unroll", "static", "--replicas", 1],
         ["--unroll", "fused"], ["--replicas", 3], ["--seed", 7], ["--n-valid", 50],
-        ["--n-valid", 0, "--valid-fraction", 0.2], ["--n-subset", 300])
+        ["--n-valid", 0, "--valid-fraction", 0.2], ["--n-subset", 300], ["--cell", "lstm"], ["--layers", 2],
+        ["--bidirectional"], ["--read", "mean"], ["--order", "columns"], ["--rows-from", 7], ["--rows-to", 14],
+        ["--clip-norm", 0.1], ["--lr-decay", 0.5])
 ] + [
+    ("train_rnn.py", ["--cell", "lstm"], ["--peephole"]),
+    ("train_rnn.py", ["--order", "permuted", "--n-steps", 28, "--n-inputs", 28], ["--permutation", "bit-reversal"]),
     ("train_rnn.py", ["--optimizer", "momentum"], ["--momentum", 0.5]),
     ("train_rnn.py", ["--optimizer", "rmsprop"], ["--rho", 0.5]),
     ("train_rnn.py", ["--l2", 0.01], ["--l2-on", "output"]),
@@ -198,7 +203,8 @@ def test_flag_changes_the_weights_and_is_recorded(trained, script, before, flags
     plain, changed = trained(*before, script=script), trained(*before, *flags, script=script)
     assert plain.result["weights"] != changed.result["weights"]
     name = flags[0][2:].replace("-", "_")
-    assert config_of(changed)[name] == (flags[1] if len(flags) == 2 or flags[0][2] != "h" else flags[1:])
+    values = flags[1:] or [True]
+    assert config_of(changed)[name] == (values if name == "hidden_sizes" else values[0])
     assert config_of(plain)[name] != config_of(changed)[name]
 
 
@@ -232,6 +238,76 @@ def test_patience_stops_early_and_scores_the_best(train):
     assert result["best_epoch"] == best and result["scored"] == "best"
     again = train("--epochs", best + 1, "--learning-rate", 0.05)
     assert again.result["weights"] == result["weights"]
+
+
+def validated(run):
+    """Return (step, validation accuracy) of all validations of a run of 10 steps an epoch, in their order."""
+    found = {row["step"]: row["acc_valid"] for row in run.validation}
+    return sorted((found | {10 * (row["epoch"] + 1): row["acc_valid"] for row in run.metrics}).items())
+
+
+def test_valid_steps_validates_within_the_epochs_and_changes_no_bit(train, trained):
+    run = train("--valid-steps", 4, "--plots")
+    assert run.result["weights"] == trained().result["weights"] and run.metrics[0].keys() == trained().metrics[0].keys()
+    assert [(row["epochs"], row["step"]) for row in run.validation] == [(.4, 4), (.8, 8), (1.4, 14), (1.8, 18)]
+    lines = [line for line in (run.path / "log.txt").read_text().splitlines() if " step : " in line]
+    first = run.validation[0]
+    assert lines[0].startswith(f"epoch : 000 step : 00004 acc_valid : {first['acc_valid']:.4f} "
+                               f"loss_valid : {first['loss_valid']:.4f} loss_running : ")
+    assert len(lines) == 4 and trained().validation == [] and not (trained().path / "validation.csv").exists()
+
+
+def test_patience_counts_validations_within_an_epoch_and_scores_the_best(train):
+    run = train("--epochs", 12, "--patience", 3, "--learning-rate", 0.05, "--valid-steps", 3)
+    found, result = validated(run), run.result
+    best = max(range(len(found)), key=lambda i: found[i][1])
+    assert best == len(found) - 4 and result["scored"] == "best"
+    assert result["acc_valid"] == found[best][1] and result["best_epoch"] == (found[best][0] - 1) // 10
+    assert result["epochs"] == len(run.metrics) == found[-1][0] // 10
+    assert run.evaluate().values["acc_test"] == result["acc_test"]
+    assert rm.open_run(run.path).resume(epochs=12).result == result  # it is finished
+
+
+@pytest.mark.parametrize("n_saved", [1, 4, 7])
+def test_a_run_stopped_between_validations_goes_on_to_the_same_bits(call, tmp_path, n_saved):
+    class Killed(Exception):
+        """What a kill would do."""
+
+    def stop(*_):
+        """Let so many checkpoints pass."""
+        if next(left, None) is None:
+            raise Killed
+
+    settings = {"epochs": 4, "patience": 5, "learning_rate": 0.05, "valid_steps": 3, "checkpoint_steps": 2}
+    whole, left = call(**settings), iter(range(n_saved))
+    with on_event("rnn_mnist.checkpoint", stop), pytest.raises(Killed):
+        call(**settings, run_name="stopped")
+    resumed = rm.open_run(tmp_path / "stopped").resume()
+    assert (resumed.result["weights"], resumed.validation) == (whole.result["weights"], whole.validation)
+    assert outcome(resumed.path) == outcome(whole.path)
+
+
+def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
+    first = call(run_name="first")
+    still = call(run_name="still", init_from=first.path, learning_rate=0)
+    assert still.result["weights"] == first.result["weights"] == still.config.init_weights
+    further = call(run_name="further", init_from=first.path)
+    assert further.metrics[0]["loss_valid"] < first.metrics[0]["loss_valid"]
+    assert call(run_name="again", init_from=first.path).result["weights"] == further.result["weights"]
+    assert "init_weights" in (further.path / "log.txt").read_text().splitlines()[0]
+
+
+def test_a_warm_start_is_repeated_only_with_the_same_weights(call, tmp_path):
+    first = call(run_name="first")
+    run = call(run_name="warm", init_from=first.path)
+    assert rerun(run.path, tmp_path / "reruns").result["weights"] == run.result["weights"]
+    assert "must have the same cell, layers and sizes" in refusal(call, init_from=first.path, n_neurons=5)
+    other = call(run_name="other", seed=5)
+    first.path.rename(tmp_path / "away")
+    other.path.rename(first.path)
+    assert "are not those that training began with" in refusal(rerun, run.path, tmp_path / "reruns")
+    assert "no run directory" in refusal(call, init_from=tmp_path / "nowhere")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "first", "reruns", "warm"]
 
 
 def test_eval_train_scores_the_training_set(trained):
@@ -363,7 +439,7 @@ def test_an_existing_run_is_not_touched(train, flag_words):
 def test_every_flag_has_a_test_here():
     tested = {str(flag) for *_, flags in CHANGES_WEIGHTS for flag in flags if str(flag).startswith("--")}
     tested |= {"--data", "--data-dir", "--offline", "--eval-train", "--checkpoint-steps", "--patience", "--threads",
-               "--run-name", "--runs-dir"}  # in the tests above
+               "--valid-steps", "--init-from", "--run-name", "--runs-dir"}  # in the tests above
     tested |= {"--verbose"}  # test_scripts.py
     tested |= {"--isa"}  # test_machines.py
     tested |= {"--plots", "--histograms"}  # test_curves.py, test_tensorboard.py

@@ -7,7 +7,8 @@ import pytest
 from reference import softmax
 
 from rnn_mnist.config import Config, with_settings
-from rnn_mnist.session import Network
+from rnn_mnist.data import load_data, shuffle_batch
+from rnn_mnist.session import Network, weights_digest
 from rnn_mnist.train import resume, train
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -123,6 +124,47 @@ def test_three_steps_of_each_optimizer_equal_its_formula(rule, settings):
             assert np.abs(before[name] - after[name] - step).max() < 1e-4 * np.abs(step).max() + 1e-7, (t, name)
 
 
+def test_clip_norm_scales_the_whole_gradient_down_to_it_and_never_up():
+    before, free = trained_steps(with_settings(MLP, optimizer="sgd", learning_rate=1.0), 1)
+    gradient = mlp_gradient(before, "tanh")
+    norm = np.sqrt(sum((g**2).sum() for g in gradient.values()))  # Pascanu, Mikolov and Bengio 2013
+    for limit in (norm / 10, norm * 10):
+        _, after = trained_steps(with_settings(MLP, optimizer="sgd", learning_rate=1.0, clip_norm=float(limit)), 1)
+        for name, g in gradient.items():
+            assert np.abs(before[name] - after[name] - g * min(1, limit / norm)).max() < 1e-5 * np.abs(g).max() + 1e-7
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum", "rmsprop", "adam"])
+def test_lr_decay_is_a_factor_of_each_epochs_step(tmp_path, toy_data_dir, rule):
+    """Of the second epoch's: with a factor near zero it changes nothing, however the optimizer scales its steps."""
+    more = {"momentum": 0.0} if rule == "momentum" else {}
+    once, twice = (toy_run(tmp_path, toy_data_dir, MLP, optimizer=rule, epochs=n, lr_decay=1e-6, run_name=f"e{n}", **more)
+                   for n in (1, 2))
+    with once.open_network() as one, twice.open_network() as two:
+        for name, array in one.weights().items():
+            assert np.abs(two.weights()[name] - array).max() < 1e-4 * np.abs(array).max()
+    halved = toy_run(tmp_path, toy_data_dir, MLP, optimizer=rule, epochs=2, lr_decay=0.5, run_name="halved", **more)
+    by_hand = Network(halved.config)
+    sets, rnd = load_data(halved.config, halved.settings[1]), np.random.RandomState(42)
+    for rate in (0.001, 0.0005):
+        batches = shuffle_batch(*sets.train, halved.config.batch_size, rnd)
+        by_hand.run_epoch(batches, dropout=0.0, learning_rate=rate)
+    assert weights_digest(by_hand.weights()) == halved.result["weights"]
+
+
+def test_dropout_between_layers_drops_the_same_units_at_every_step_and_never_in_evaluation():
+    config = with_settings(Config(), layers=2, n_neurons=50, dropout=0.5, learning_rate=0.0, replicas=1, n_steps=4,
+                           n_inputs=196)
+    assert config.read == "last"
+    for more in ({}, {"unroll": "static"}, {"unroll": "fused"}, {"bidirectional": True}):
+        network = Network(with_settings(config, **more))
+        plain = network.predict(IMAGES)
+        assert np.array_equal(network.predict(IMAGES), plain)
+        feeds = [network.graph.pixels, network.graph.dropout_rate]
+        first, second = (network.run(network.graph.logits, feeds, [IMAGES, 0.5]) for _ in range(2))
+        assert np.array_equal(first, second) and not np.array_equal(first, plain)  # it goes by the step
+
+
 @pytest.mark.parametrize(("l2_on", "kernels"), [("hidden", ["hidden1", "hidden2"]), ("output", ["dense"]),
                                                 ("all", ["hidden1", "hidden2", "dense"])])
 def test_l2_adds_lambda_times_the_sum_of_squares_of_the_chosen_kernels(l2_on, kernels):
@@ -235,6 +277,6 @@ def test_running_figures_are_the_means_before_each_update():
         losses += [loss] * len(labels)
         scores += list(outputs[-1].argmax(axis=1) == labels)
         network.run_epoch([(images, labels)], dropout=0.0)
-    totals, _ = Network(config).run_epoch(batches, dropout=0.0)
+    totals = Network(config).run_epoch(batches, dropout=0.0)
     assert (totals.n_steps, totals.n_images, totals.accuracy) == (2, 40, np.mean(scores))
     assert totals.loss == pytest.approx(np.mean(losses), rel=1e-5)

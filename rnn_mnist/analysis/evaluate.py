@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.analysis import metrics
-from rnn_mnist.config import Config
+from rnn_mnist.config import Config, with_settings
 from rnn_mnist.console.guard import check_data_dir
 from rnn_mnist.console.languages import data_name, text
 from rnn_mnist.console.tables import table
@@ -48,20 +48,29 @@ def load_test(run, data=None, data_dir=None):
     return Split(images, labels), source, source.digest == run.environment.get("data_digest")
 
 
-def evaluate_run(run, data=None, data_dir=None):
-    """Return the Evaluation of a Run on its test set, or on that of other data."""
+def evaluate_run(run, data=None, data_dir=None, rows_from=None, rows_to=None):
+    """Return the Evaluation of a Run on its test set, or on that of other data, or with other rows read."""
     from rnn_mnist.export.opened import open_scored  # TensorFlow takes seconds to import
     from rnn_mnist.session import weights_digest
-    with open_scored(run) as (network, state, result):
+    config = run.config
+    rows = {name: row for name, row in (("rows_from", rows_from), ("rows_to", rows_to))
+            if row not in (None, getattr(config, name))}
+    with_settings(config, **rows)  # refused before anything is opened
+    with open_scored(run, **rows) as (network, state, result):
         test, source, same = load_test(run, data, data_dir)
         logits, digest = network.predict(test.images), weights_digest(network.weights())
     log_p, predictions = metrics.log_softmax(logits), predicted_classes(logits, test.labels)
     figures, worst = _figures(log_p, predictions, test.labels)
     values = {"run": str(run), "model": network.config.model, "epochs": state.epoch, "finished": result is not None,
               "weights": digest, "data": source.kind, "data_digest": source.digest, "trained_with_this_data": same,
-              "as_in_result": figures["n_correct_test"] == result["n_correct_test"] if result and same else None,
-              **figures}
-    folder = run.path / "plots" if same else run.path / "plots" / f"data-{source.digest[:8]}"
+              "rows_from": network.config.rows_from, "rows_to": network.config.rows_to, "trained_with_these_rows": not rows,
+              "as_in_result": (figures["n_correct_test"] == result["n_correct_test"]
+                               if result and same and not rows else None), **figures}
+    folder = run.path / "plots"
+    if not same:
+        folder /= f"data-{source.digest[:8]}"
+    if rows:
+        folder /= f"rows-{network.config.rows_from}-to-{network.config.rows_to}"
     return Evaluation(run, values, test.images, test.labels, predictions, np.exp(log_p), worst, folder)
 
 
@@ -96,6 +105,9 @@ def report(values):
     yield text("data : {data} ({n} test images)", data=data_name(values["data"]), n=values["n_test"])
     if not values["trained_with_this_data"]:
         yield text("NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
+    if not values["trained_with_these_rows"]:
+        yield text("read : rows {rows_from} to {rows_to} of 28, others than in training", rows_from=values["rows_from"],
+                   rows_to=values["rows_to"])
     if values["as_in_result"] is False:
         yield text("NOTE: NOT AS MANY RIGHT AS IN result.json: another machine, or an edited file")
     yield text("acc_test : {acc:.4f} (95 % interval {low:.4f} to {high:.4f}) loss_test : {loss:.4f}",

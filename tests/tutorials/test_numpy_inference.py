@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from reference import softmax
 
-from rnn_mnist.cells import CELLS
+from rnn_mnist.config import Config
 from rnn_mnist.config import with_settings
 from rnn_mnist.datasets.mnist import inputs, load_mnist
 from rnn_mnist.export.numpy_network import Network, logits, predicted_classes, rounding_bound, sigmoid
@@ -20,7 +20,7 @@ from rnn_mnist.tutorials.weights_file import read_network
 
 RNG = np.random.RandomState(11)
 X = (RNG.rand(60, 784) * (RNG.rand(60, 784) < .3)).astype(np.float32)
-FORWARD = CELLS["rnn"].forward
+RNN = Config(n_neurons=12)
 BY_HAND = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "relu": lambda x: x * (x > 0), "tanh": np.tanh}
 
 
@@ -45,7 +45,8 @@ def test_perceptron_equals_its_formula(activation):
 @pytest.mark.parametrize(("n_steps", "n_inputs"), [(28, 28), (56, 14), (1, 784)])
 @pytest.mark.parametrize("activation", BY_HAND)
 def test_recurrent_network_equals_its_formula(activation, n_steps, n_inputs):
-    network = Network(random_layers(n_inputs + 12, 12, 12, 10, scale=0.1), activation, n_steps, forward=FORWARD)
+    network = Network(random_layers(n_inputs + 12, 12, 12, 10, scale=0.1), activation,
+                      config=Config(n_neurons=12, n_steps=n_steps, n_inputs=n_inputs))
     (kernel, bias), (dense, dense_bias) = network.layers
     state = np.zeros([60, 12])
     for step in np.split(X.astype(float), n_steps, axis=1):
@@ -54,7 +55,7 @@ def test_recurrent_network_equals_its_formula(activation, n_steps, n_inputs):
 
 
 @pytest.mark.parametrize("network", [Network(random_layers(784, 20, 20, 10)),
-                                     Network(random_layers(28 + 12, 12, 12, 10), "tanh", 28, forward=FORWARD)],
+                                     Network(random_layers(28 + 12, 12, 12, 10), "tanh", config=RNN)],
                          ids=["mlp", "rnn"])
 def test_one_image_gives_what_a_batch_gives(network):
     singly = np.stack([logits(network, x) for x in X])
@@ -87,7 +88,7 @@ def largest_layers(*sizes):
 @pytest.mark.parametrize("network", [
     Network(largest_layers(784, 20, 20, 10)), Network(largest_layers(784, 20, 20, 10), "relu"),
     Network(largest_layers(784, 10)),
-    Network(largest_layers(28 + 12, 12, 12, 10), "relu", 28, forward=FORWARD)],
+    Network(largest_layers(28 + 12, 12, 12, 10), "relu", config=RNN)],
     ids=["sigmoid", "relu", "no hidden layer", "recurrent"])
 def test_weights_that_overflow_are_silently_not_right(network):
     labels = np.arange(len(X)) % 10
@@ -122,7 +123,7 @@ NETWORKS = {
     "mlp": Network(tuple(((RNG.randn(a, b) / a ** .5).astype("f4"), (RNG.randn(b) / 9).astype("f4"))
                          for a, b in ((784, 50), (50, 100), (100, 10)))),
     "rnn": Network((((RNG.randn(128, 100) * .12).astype("f4"), (RNG.randn(100) / 9).astype("f4")),
-                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", n_steps=28, forward=FORWARD)}
+                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", config=Config(n_neurons=100))}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -135,7 +136,7 @@ def test_the_bound_holds_for_float32_sums_in_any_order_and_no_wrong_weight_passe
     for seed in range(3):
         rnd = np.random.RandomState(seed)
         function = BY_HAND[network.activation]
-        if network.n_steps:
+        if network.config:
             hidden = np.zeros([len(X), len(bias)], np.float32)
             for x in X.reshape(len(X), 28, 28).swapaxes(0, 1):
                 hidden = function(one_by_one(np.concatenate([x, hidden], axis=1), kernel, bias, rnd))

@@ -45,7 +45,7 @@ def written(folder, content):
 def assert_read(path, arrays=ARRAYS):
     """Assert that a file is read as those arrays, float32, layer by layer."""
     network = read_network(path)
-    assert (network.n_steps, network.activation, network.pixels) == (0, "sigmoid", "unit")
+    assert (network.config, network.activation, network.pixels) == (None, "sigmoid", "unit")
     assert len(network.layers) == len(arrays) // 2
     for i, layer in enumerate(network.layers, 1):
         for array, key in zip(layer, (f"W{i}", f"b{i}"), strict=True):
