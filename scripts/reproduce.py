@@ -1,9 +1,10 @@
-"""Run the tutorials' experiments again and print their published figures beside ours.
+"""Run the experiments of the tutorials and of papers again and print their published figures beside ours.
 
 python scripts/reproduce.py --list
 python scripts/reproduce.py rnn-rows mlp-wide
 python scripts/reproduce.py all --weights sample_weight.pkl
 python scripts/reproduce.py mlp-sigmoid-32 --epochs 10
+python scripts/reproduce.py pixels-lstm permuted-lstm --long
 
 Each experiment is a run directory in runs/reproduce-TIME/, beside the table as reproduce.csv and reproduce.md.
 numpy-inference classifies with the weights of a file (pickle or npz) or of a run directory.
@@ -15,7 +16,7 @@ from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.tables import table
-from rnn_mnist.tutorials.published import EXPERIMENTS, choose
+from rnn_mnist.tutorials.experiments import EXPERIMENTS, choose, expected_time, listing
 
 
 def main():
@@ -23,17 +24,20 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or any of {', '.join(EXPERIMENTS)}")
     parser.add_argument("--list", action="store_true", help="show the experiments and the time they take")
+    parser.add_argument("--long", action="store_true", help="run those, too, that take long: see --list")
     parser.add_argument("--weights", metavar="PATH", help="weights for numpy-inference: a file or a run directory")
-    parser.add_argument("--epochs", type=int, metavar="N", help="train at most N epochs each (default: as published)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="train at most N epochs each (default: as --list says)")
     add_data_flags(parser, "data", "data_dir", "offline")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="folder that holds the runs (default: runs)")
     add_lang_flag(parser)
     args = parser.parse_args()
     if args.list:
-        rows = [(name, f"about {seconds} s", what) for name, (seconds, what) in EXPERIMENTS.items()]
-        say(*table(rows, "<"))
+        say(*table(listing(), "<"))
         return
-    names = choose(args.names)
+    names, left_out = choose(args.names, args.long)
+    if left_out:
+        say(text("left out without --long : {names} (about {time})", names=", ".join(left_out),
+                 time=expected_time(left_out)))
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rnn_mnist.tutorials.reproduce import reproduce, terminal_table

@@ -18,7 +18,7 @@ def train_command(doc, experiment):
     base, options = preset(first.parse_known_args()[0].experiment)
     parser = Parser(doc)
     parser.add_argument("--experiment", metavar="NAME",
-                        help=f"start from the settings of {', '.join(PRESETS)} (default: {experiment})")
+                        help=f"start from the settings of {', '.join(_alike(experiment))} (default: {experiment})")
     parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; --epochs N extends it")
     add_setting_flags(parser, base, options)
     args = vars(parser.parse_args())
@@ -40,3 +40,9 @@ def train_command(doc, experiment):
     if path is not None:
         return resume(run, args, noting_signals())
     return train(config, options, base=base, signals=noting_signals())
+
+
+def _alike(experiment):
+    """Return the names of the presets of the same model as one of them."""
+    model = PRESETS[experiment].config.model
+    return [name for name, (config, _) in PRESETS.items() if config.model == model]

@@ -1,14 +1,16 @@
-"""The tutorials' experiments as presets: a name, and the settings that make it."""
+"""The experiments of the tutorials, and of papers, as presets: a name, and the settings that make it."""
 
 from typing import NamedTuple
 
-from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.config import PIXELWISE, Config, RunOptions, with_settings
 from rnn_mnist.console.settings import UserError
 
 _KERAS = {"model": "mlp", "activation": "relu", "epsilon": 1e-7, "n_valid": 0, "replicas": 1}
 _RELU = {**_KERAS, "hidden_sizes": (128, 84), "batch_size": 32, "epochs": 20}
 _SIGMOID = {**_KERAS, "activation": "sigmoid", "hidden_sizes": (50, 50, 50, 50), "pixels": "raw", "optimizer": "sgd",
             "epsilon": 1e-8, "epochs": 100, "n_subset": 19_800, "valid_fraction": 0.3}
+# Cell: (learning rate, epochs that fit in half an hour on two cores).
+_PIXELWISE = {"basic": (0.0001, 80), "irnn": (0.0001, 80), "lstm": (0.001, 23), "gru": (0.001, 26)}
 
 
 class Preset(NamedTuple):
@@ -25,6 +27,12 @@ PRESETS = {
     "mlp-sigmoid": Preset(Config(**_SIGMOID, batch_size=256)),
     "mlp-sigmoid-32": Preset(Config(**_SIGMOID, batch_size=32)),
     "mlp-wide": Preset(Config(**_KERAS, hidden_sizes=(512,), optimizer="rmsprop", batch_size=128)),
+    "rnn-rows-100": Preset(Config(epochs=100, unroll="fused")),
+    "rnn-relu-3": Preset(Config(layers=3, n_neurons=100, activation="relu", read="all", epochs=10)),
+    "lstm-3": Preset(Config(cell="lstm", layers=3, epochs=10)),
+    **{f"{order}-{cell}": Preset(with_settings(Config(), order=order, cell=cell, n_neurons=100, clip_norm=1.0,
+                                               learning_rate=learning_rate, epochs=epochs))
+       for order in PIXELWISE for cell, (learning_rate, epochs) in _PIXELWISE.items()},
 }
 
 

@@ -1,4 +1,4 @@
-"""The tutorials' experiments again: each trained as a normal run, and one table of their figures beside ours.
+"""Published experiments again: each trained as a normal run, and one table of the published figures beside ours.
 
 published.py holds the figures; a run of this module has a folder of its own, with the runs and the table in it.
 """
@@ -26,6 +26,7 @@ from rnn_mnist.export.numpy_network import predicted_classes
 from rnn_mnist.run import Run, find_runs
 from rnn_mnist.train import train
 from rnn_mnist.tutorials import throughput
+from rnn_mnist.tutorials.experiments import expected_time
 from rnn_mnist.tutorials.numpy_inference import logits_in_batches
 from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.published import PUBLISHED, Row, of_our_run, rows, skipped
@@ -51,6 +52,7 @@ def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, data="auto",
         data = "synthetic"  # the note that there is no MNIST has been given
     planned = {name: _configs(name, epochs, data) for name in names if name in PRESETS}
     _check_fits(planned, len(y_train))
+    say(text("expected : about {time} on two cores", time=expected_time(names, epochs)))
     folder = new_folder(runs_dir, None, time.strftime("reproduce-%Y%m%d-%H%M%S"))
     found, made = [], []
     for name in names:
@@ -109,6 +111,9 @@ def collect_figures(metrics, result):
     figures = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | result
     figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), f"none of {len(metrics)}")
     figures["loss_test with penalty"] = result["loss_test"] + result["penalty"]
+    valid = [row["acc_valid"] for row in metrics if row["acc_valid"] is not None]
+    figures["best acc_valid"] = max(valid, default=None)
+    figures["mean acc_valid of the last 50 epochs"] = float(np.mean(valid[-50:])) if len(valid) >= 50 else None
     if "acc_train" in result:
         figures["gap"] = result["acc_train"] - result["acc_test"]
     return figures

@@ -1,4 +1,4 @@
-"""reproduce.py: verdicts against the published figures, the table it leaves, what it skips and refuses."""
+"""reproduce.py: verdicts against the published figures, the table it leaves, what it skips, refuses and tells first."""
 
 import csv
 import os
@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 from helpers import idx_bytes, refusal, user_environment
 
+from rnn_mnist.config import with_settings
 from rnn_mnist.console import languages
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.datasets.files import read_arrays
 from rnn_mnist.run import Run, find_runs
-from rnn_mnist.tutorials.presets import PRESETS
-from rnn_mnist.tutorials.published import EXPERIMENTS, PUBLISHED, choose, rows
+from rnn_mnist.tutorials.experiments import EXPERIMENTS, LONG, choose, expected_time
+from rnn_mnist.tutorials.presets import PRESETS, Preset
+from rnn_mnist.tutorials.published import PUBLISHED, Published, rows
 
 RNG = np.random.RandomState(9)
 SIZES = (784, 20, 10)
@@ -36,9 +38,9 @@ def _hurry(monkeypatch):
 
 
 def as_published(experiment, **changed):
-    """Return {key: value} as if we had measured just what was published, some of it changed."""
-    return {key: value for item in PUBLISHED[experiment] for key, value in zip(item.keys, item.values, strict=False)
-            } | changed
+    """Return {key: value} as if we had measured just what was published, the least of a range, some of it changed."""
+    return {key: value[0] if isinstance(value, tuple) else value for item in PUBLISHED[experiment]
+            for key, value in zip(item.keys, item.values, strict=False)} | changed
 
 
 def verdicts(experiment, ours, **how):
@@ -52,7 +54,8 @@ def test_every_experiment_is_listed_has_figures_and_a_preset():
 
 
 @pytest.mark.parametrize(("experiment", "n_yes"), [("rnn-rows", 4), ("mlp-relu", 3), ("mlp-relu-l2", 4),
-                                                   ("mlp-wide", 3), ("numpy-inference", 4)])
+                                                   ("mlp-wide", 3), ("numpy-inference", 4), ("rnn-rows-100", 1),
+                                                   ("rnn-relu-3", 1), ("lstm-3", 1)])
 def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
     found = list(verdicts(experiment, as_published(experiment)).values())
     assert found.count("yes") == n_yes and "no" not in found
@@ -71,6 +74,8 @@ def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
     ("mlp-wide", "acc_running 4", .9878, "no"), ("mlp-wide", "loss_running 2", .0660, "no"),
     ("mlp-relu-l2", "gap", .0189, "yes"), ("mlp-relu-l2", "gap", .0190, "no"),
     ("numpy-inference", "singly", 9351, "no"),
+    ("rnn-rows-100", "mean acc_valid of the last 50 epochs", .9801, "no"), ("rnn-relu-3", "acc_test", .97, "yes"),
+    ("rnn-relu-3", "acc_test", .9699, "no"), ("lstm-3", "acc_test", .9901, "no"), ("pixels-gru", "acc_test", .965, "-"),
     ("numpy-inference", "differ", 1, "no"), ("numpy-inference", "raw", .9206, "no")])
 def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
     item = next(item for item in PUBLISHED[experiment] if key in item.keys)
@@ -85,8 +90,47 @@ def test_a_run_in_which_l2_does_nothing_is_told_from_one_with_it():
 def test_bands_say_what_they_were_measured_on():
     found = {row.figure: row for row in rows(PUBLISHED["rnn-rows"], "rnn-rows", as_published("rnn-rows"))}
     assert found["acc_test"].band == "0.9494-0.9760 (n=44)"
-    assert all(item.exact or item.bands or experiment in ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference")
+    without = ("mlp-sigmoid-32", "mlp-relu-l2", "numpy-inference", "rnn-rows-100", *LONG)
+    assert all(item.exact or item.bands or experiment in without
                for experiment, items in PUBLISHED.items() for item in items)
+
+
+def test_bands_that_were_measured_on_nothing_say_so():
+    for experiment, items in PUBLISHED.items():
+        for item, row in zip(items, rows(items, experiment, as_published(experiment)), strict=True):
+            assert ("(n=" in row.band) == bool(item.n_runs)
+            assert ("band set by hand" in row.remark) == bool(item.bands and not item.n_runs)
+
+
+def test_what_was_published_as_a_range_is_shown_as_one():
+    row = rows(PUBLISHED["rnn-relu-3"], "rnn-relu-3", {"acc_test": .9761})[0]
+    assert row[2:6] == ("0.9750-0.9790", "0.9761", "0.9700-0.9820", "yes")
+    shown = {name: rows(PUBLISHED[name], name, {"acc_test": .5})[0] for name in LONG if name != "lstm-3"}
+    assert {name: row.published for name, row in shown.items()} == {
+        "pixels-basic": "0.3500", "pixels-irnn": "0.9700", "pixels-lstm": "0.8700-0.9900",
+        "pixels-gru": "0.9600-0.9700", "permuted-basic": "0.3500", "permuted-irnn": "0.8200",
+        "permuted-lstm": "0.8600-0.9300", "permuted-gru": "0.8700"}
+    assert {row[3:6] for row in shown.values()} == {("0.5000", "-", "-")}
+    assert all("half an hour" in row.remark for row in shown.values())
+    assert all(("permutation" in row.remark) == name.startswith("permuted") for name, row in shown.items())
+    assert rows([Published("mixed", "ab", ((.1, .2), .3))], "x", {"a": .15, "b": 2})[0][2:4] == (
+        "0.1000-0.2000 0.3000", "0.1500 2")
+
+
+def test_figures_over_the_epochs_of_a_long_run():
+    from rnn_mnist.tutorials.reproduce import collect_figures
+    result = {"loss_test": .1, "penalty": 0.0, "acc_test": .97}
+
+    def figures(values):
+        """Return the two that are told of validation accuracies."""
+        metrics = [{"epoch": i, "acc_running": .5, "acc_valid": value} for i, value in enumerate(values)]
+        found = collect_figures(metrics, result)
+        return found["mean acc_valid of the last 50 epochs"], found["best acc_valid"]
+
+    mean, best = figures([.99] + [.5] * 49 + [.96] * 25 + [.98] * 25)
+    assert mean == pytest.approx(.97) and best == .99
+    assert figures([.9] * 49) == (None, .9)  # there is no mean of fifty epochs
+    assert figures([None] * 60) == (None, None)
 
 
 def test_shorter_runs_are_judged_by_the_epochs_they_have_only():
@@ -109,10 +153,57 @@ def test_remarks_name_the_stale_and_the_incomparable():
 
 
 def test_names_are_chosen_once_and_checked():
-    assert choose(["mlp-wide", "rnn-rows", "mlp-wide"]) == ["mlp-wide", "rnn-rows"]
-    assert choose(["mlp-wide", "all"]) == list(EXPERIMENTS)
+    assert choose(["mlp-wide", "rnn-rows", "mlp-wide"]) == (["mlp-wide", "rnn-rows"], [])
     for names in ([], ["all", "mlp"], ["mlp-relu-l3"]):
         assert "mlp-relu-l2" in refusal(choose, names)
+
+
+def test_long_ones_are_run_only_if_that_is_said():
+    assert {name for name in EXPERIMENTS if name.startswith(("pixels", "permuted"))} | {"lstm-3"} == set(LONG)
+    assert choose(["mlp-wide", "all"]) == ([name for name in EXPERIMENTS if name not in LONG], LONG)
+    assert choose(["mlp-wide", "all"], long=True) == (list(EXPERIMENTS), [])
+    assert choose(["pixels-gru", "rnn-rows"], long=True) == (["pixels-gru", "rnn-rows"], [])
+    assert refusal(choose, ["pixels-gru"]) == "pixels-gru: about 30 min on two cores: add --long"
+    assert refusal(choose, ["pixels-gru", "all", "lstm-3", "pixels-gru"]) == (
+        "lstm-3, pixels-gru: about 36 min on two cores: add --long")
+
+
+@pytest.mark.parametrize(("names", "epochs", "expected"), [
+    (["rnn-rows"], None, "12 s"), (["rnn-rows"], 99, "12 s"), (["mlp-wide", "lstm-3"], None, "6 min"),
+    (["lstm-3"], 2, "72 s"), (["mlp-sigmoid", "mlp-relu"], 1, "10 s"),
+    (["numpy-inference", "rnn-relu-3"], 5, "70 s"), (LONG[-8:], None, "4.0 h")])
+def test_the_expected_time_is_that_of_the_epochs_trained(names, epochs, expected):
+    assert expected_time(names, epochs) == expected
+
+
+@pytest.mark.parametrize(("lang", "line"), [("en", "expected : about 68 s on two cores"),
+                                            ("ko", "예상 : 2코어에서 약 68 s")])
+def test_the_time_is_told_before_anything_is_trained(tmp_path, toy_data_dir, monkeypatch, capsys, lang, line):
+    from rnn_mnist.tutorials import reproduce
+
+    class Begun(Exception):
+        pass
+
+    def train(*args, **kwargs):
+        raise Begun
+
+    monkeypatch.setattr(reproduce, "train", train)
+    small = with_settings(PRESETS["pixels-irnn"].config, batch_size=50, n_valid=100)
+    monkeypatch.setitem(PRESETS, "pixels-irnn", Preset(small))
+    languages.use(lang)
+    with pytest.raises(Begun):
+        reproduce.reproduce(["pixels-irnn"], runs_dir=tmp_path, epochs=3, data_dir=toy_data_dir)
+    assert capsys.readouterr().out.splitlines() == [line, "", "pixels-irnn"]
+
+
+def test_all_tells_what_it_leaves_out_and_how_long_that_takes(tmp_path, folder):
+    done = command("all", "--data-dir", folder, "--runs-dir", tmp_path / "runs")  # too few images: nothing is trained
+    assert done.returncode == 2
+    assert done.stdout == f"left out without --long : {', '.join(LONG)} (about 4.1 h)\n"
+    assert not any(name in done.stderr for name in LONG) and "rnn-rows-100" in done.stderr
+    done = command("all", "--long", "--data-dir", folder, "--runs-dir", tmp_path / "runs")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert all(name in done.stderr for name in LONG)
 
 
 def test_list_shows_every_experiment_without_tensorflow():
@@ -120,11 +211,13 @@ def test_list_shows_every_experiment_without_tensorflow():
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
-    assert all("about" in line and " s " in line for line in lines)
+    assert all(re.search(r"  about \d+ (s|min) ", line) for line in lines)
+    assert [line.split()[0] for line in lines if "  --long  " in line] == LONG
     assert "tensorflow" not in done.stderr
 
 
-@pytest.mark.parametrize("flags", [["nosuch"], [], ["rnn-rows", "--epochs", "many"], ["rnn-rows", "--nosuch"]])
+@pytest.mark.parametrize("flags", [["nosuch"], [], ["rnn-rows", "--epochs", "many"], ["rnn-rows", "--nosuch"],
+                                   ["pixels-lstm", "--epochs", "1"]])
 def test_wrong_command_lines_end_in_one_line(tmp_path, flags):
     done = command(*flags, "--runs-dir", tmp_path / "runs")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
@@ -213,7 +306,7 @@ def whole(tmp_path_factory):
 def test_all_makes_a_normal_run_of_each_experiment(whole):
     found = {run.path.name: run.config for run in find_runs(whole[1])}
     seeds = {f"mlp-sigmoid-32-seed{seed}" for seed in (42, 43, 44)}
-    assert set(found) == {*PRESETS} - {"mlp-sigmoid-32"} | seeds
+    assert set(found) == {*PRESETS} - {"mlp-sigmoid-32", *LONG} | seeds
     assert found["mlp-relu-l2"].l2 == PRESETS["mlp-relu-l2"].config.l2
     assert {config.epochs for config in found.values()} == {1}
     for name in found:
@@ -227,7 +320,7 @@ def test_all_ends_with_the_table_and_leaves_it_as_csv_and_markdown(whole):
     with open(folder / "reproduce.csv", newline="") as file:
         head, *found = csv.reader(file)
     assert head == ["experiment", "figure", "published", "measured", "band", "in_band", "remark"]
-    assert {row[0].split(",")[0] for row in found} == set(EXPERIMENTS)
+    assert {row[0].split(",")[0] for row in found} == {*EXPERIMENTS} - {*LONG}
     markdown = (folder / "reproduce.md").read_text().splitlines()
     assert [line[2:-2].split(" | ") for line in markdown[2:]] == found
     assert len({line.count("|") for line in markdown}) == 1
@@ -283,3 +376,10 @@ def test_the_table_on_the_terminal_is_korean_and_keeps_the_figures():
     head, first, *_ = terminal_table(rows(PUBLISHED["rnn-rows"], "rnn-rows", ours))
     assert head.split() == ["실험", "수치", "공개된", "값", "측정값", "허용", "범위", "범위", "안", "비고"]
     assert ".9533" in first and first.split()[-5:] == ["값", "예", "마지막", "자리까지", "재현됨"]
+
+
+def test_every_remark_is_translated():
+    known = languages.korean()
+    for experiment, items in PUBLISHED.items():
+        for row in rows(items, experiment, {}):
+            assert all(part in known for part in row.remark.split("; ") if part), row.remark

@@ -1,0 +1,65 @@
+"""The experiments that reproduce.py runs: what they are, how long they take, and which of them a command line means."""
+
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.tutorials.presets import PRESETS
+
+_ORDERS = {"pixels": "pixel by pixel", "permuted": "pixels in one random order"}
+_UNITS = {"basic": "tanh units", "irnn": "ReLU units that start as the identity", "lstm": "LSTM units",
+          "gru": "GRU units"}
+
+# Name: (seconds on two cores, what it is), in the order they are run.
+EXPERIMENTS = {
+    "rnn-rows": (12, "A: recurrent network of 150 tanh units on the rows of an image, 5 epochs"),
+    "mlp-relu": (25, "B: perceptron 784-128-84-10, ReLU, Adam, 20 epochs"),
+    "mlp-relu-l2": (30, "B: the same with L2 on the hidden kernels"),
+    "mlp-sigmoid": (20, "C: four layers of 50 sigmoid units, SGD, batch 256, 100 epochs"),
+    "mlp-sigmoid-32": (90, "C: the same with batch 32, three seeds"),
+    "mlp-wide": (10, "D: perceptron 784-512-10, ReLU, RMSprop, 5 epochs"),
+    "numpy-inference": (10, "E: a trained network in NumPy, one image at a time and in batches"),
+    "rnn-rows-100": (180, "the network of A for 100 epochs"),
+    "rnn-relu-3": (120, "rows: three recurrent layers of 100 ReLU units, all their last states read, 10 epochs"),
+    "lstm-3": (360, "rows: three layers of 150 LSTM units, 10 epochs"),
+    **{f"{order}-{cell}": (1800, f"{how}: 100 {units}, {PRESETS[f'{order}-{cell}'].config.epochs} epochs")
+       for order, how in _ORDERS.items() for cell, units in _UNITS.items()},
+}
+LONG = [name for name, (seconds, _) in EXPERIMENTS.items() if seconds > 300]  # run only with --long
+START = 5  # seconds that even the shortest training takes, to build the network, save and draw
+
+
+def choose(names, long=False):
+    """Return (the experiments that names stand for, each once, those that all leaves out unless long).
+
+    Raise UserError if one is unknown, if none is given, or if a long one is named without long.
+    """
+    unknown = [name for name in names if name not in ("all", *EXPERIMENTS)]
+    if unknown or not names:
+        what = f"{unknown[0]:.40}: no such experiment" if unknown else "no experiment named"
+        raise UserError(f"{what}: give all, or any of {', '.join(EXPERIMENTS)}")
+    left_out = [] if long else LONG
+    if refused := [name for name in left_out if name in names]:
+        raise UserError(f"{', '.join(refused)}: about {expected_time(refused)} on two cores: add --long")
+    if "all" in names:
+        return [name for name in EXPERIMENTS if name not in left_out], left_out
+    return list(dict.fromkeys(names)), []
+
+
+def expected_time(names, epochs=None):
+    """Return in words how long experiments take together; epochs: at most that many each."""
+    total = 0
+    for name in names:
+        of = PRESETS[name].config.epochs if name in PRESETS else 1
+        total += max(START, EXPERIMENTS[name][0] * min(1, (epochs or of) / of))
+    return _words(total)
+
+
+def listing():
+    """Return a table of the experiments: name, time, --long where it is needed, what it is."""
+    return [(name, f"about {_words(seconds)}", "--long" if name in LONG else "", what)
+            for name, (seconds, what) in EXPERIMENTS.items()]
+
+
+def _words(seconds):
+    """Return a time in a unit that is easily read."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
