@@ -1,11 +1,13 @@
-"""Show how much gradient reaches each row of the image in a recurrent network, before and after training.
+"""Show how much gradient reaches the states of a recurrent network after each step, before and after training.
 
-python scripts/gradient_through_time.py runs/TANH runs/RELU
+python scripts/gradient_through_time.py runs/TANH runs/IRNN runs/LSTM runs/GRU
 python scripts/gradient_through_time.py runs/NAME
 
-The figure is the norm of the gradient of an image's loss by the state after each time step, mean over the first 1000
-test images. For each it is said whether the gradient fades or grows on its way back from the last step to the first.
-The picture is written to the first run's plots/ folder.
+The figure is the norm of the gradient of an image's loss by all that is carried on after a time step (the states of all
+layers and directions, an LSTM's memory included), mean over the first 1000 test images. For each run it is said whether
+the gradient fades or grows on its way back from the last step to the first. The picture is written to the first run's
+plots/ folder; runs with different numbers of steps have a row of panels each, in which the same cell has the same
+colour.
 """
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run

@@ -1,10 +1,12 @@
-"""Watch a recurrent network read a digit row by row: what it would answer after each row, and how often that is right.
+"""Watch a recurrent network read a digit: what it would answer after each step, and how often that is right.
 
 python scripts/watch_digit.py runs/NAME --test-index 0
 python scripts/watch_digit.py runs/NAME seven.jpg
 
-The output layer is put on every state instead of the last one only. The last column is the share of the whole test
-set that is read right after as many rows. The picture is written to the run's plots/ folder.
+The output layer is put on the states after every step instead of the last one only. Steps are counted in rows of the
+image where it is read row by row (--order rows), and as steps in every other order and in both directions
+(--bidirectional), where each direction has read as many from its own end. The last column is the share of the whole
+test set that is right by then. The picture is written to the run's plots/ folder.
 """
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
@@ -14,7 +16,7 @@ from rnn_mnist.run import Run
 
 
 def main():
-    """Parse, read, print what was seen after each row, draw it."""
+    """Parse, read, print what is answered after each step, draw it."""
     parser = Parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="run directory of a recurrent network")
     parser.add_argument("image", metavar="IMAGE", nargs="?", help="picture of a digit, or - for standard input")

@@ -7,9 +7,11 @@ import numpy as np
 
 from rnn_mnist.analysis.evaluate import load_test
 from rnn_mnist.analysis.hidden_states import gradient_norms, inspect, open_states
+from rnn_mnist.analysis.steps import note_on_directions
 from rnn_mnist.cells import name_of
 from rnn_mnist.config import Config
 from rnn_mnist.console.languages import ORIGINAL, data_name, text
+from rnn_mnist.console.settings import UserError
 from rnn_mnist.console.tables import table
 from rnn_mnist.run import Run
 from rnn_mnist.session import Network
@@ -20,7 +22,7 @@ ABOUT_EQUAL = 1.2  # norms that differ by less than this factor
 
 
 class Curve(NamedTuple):
-    """Hold a run, its config, what the data is, and float64 [n_steps] norms before and after training."""
+    """Hold a run, its config, what the data is, and float64 [n_read] norms before and after training."""
 
     run: Run
     config: Config
@@ -34,19 +36,29 @@ def gradient_curve(run, data_dir=None):
     config, weights = open_states(run)
     test, source, _ = load_test(run, data_dir=data_dir)
     images, labels = test.images[:N_IMAGES], test.labels[:N_IMAGES]
-    # The run's seed gives the run's first weights, however the steps are unrolled; dynamic is built fastest.
-    with Network(replace(config, unroll="dynamic")) as untrained:
-        begin_with(untrained, *run.settings)
-        first_weights = untrained.weights()
     norms = []
-    for each in (first_weights, weights):
+    for each in (_first_weights(run, config), weights):
         with inspect(config, each) as inspection:
             norms.append(gradient_norms(inspection, images, labels))
     return Curve(run, config, source.kind, *norms)
 
 
+def _first_weights(run, config):
+    """Return {name: array}, what a Run began with; config: its own, with an instruction set that is to be had here."""
+    # The run's seed gives the run's first weights, however the steps are unrolled; dynamic is built fastest.
+    with Network(replace(config, unroll="dynamic")) as untrained:
+        try:
+            begin_with(untrained, *run.settings)
+        except UserError as error:
+            raise UserError(f"{run}: what it began with is not to be had: {error}") from None
+        return untrained.weights()
+
+
 def report(curves):
-    """Yield a table: the norm at the first and the last state, their ratio, and in words which way it goes."""
+    """Yield a table: the norm at the first and the last state, their ratio, and in words which way it goes.
+
+    Where there are two directions, what a step is follows.
+    """
     head = ("run", "when", "first state", "last state", "last / first", "the gradient")
     rows = []
     for curve in curves:
@@ -55,12 +67,15 @@ def report(curves):
             rows.append([_name(curve, data_name), text(when), f"{norms[0]:.3g}", f"{norms[-1]:.3g}", ratio,
                          verdict(norms[0], norms[-1])])
     yield from table([[text(word) for word in head], *rows], "<<>>><")
+    yield from dict.fromkeys(filter(None, (note_on_directions(curve.config) for curve in curves)))
 
 
 def verdict(first, last):
     """Return what becomes of the gradient between the last state and the first, where it arrives last."""
     if not first:
         return text("does not reach the first step")
+    if not np.isfinite(first + last):
+        return text("grows beyond all numbers that float32 holds")
     if max(first, last) < ABOUT_EQUAL * min(first, last):
         return text("keeps its size on its way back to the first step")
     ratio = max(first, last) / min(first, last)
@@ -74,8 +89,8 @@ def draw(curves):
     """Draw the Curves into the first one's plots/ and return the path."""
     from rnn_mnist.plots import digits, style  # matplotlib takes half a second to import
     name = "gradient-through-time" + ("" if len(curves) == 1 else "-compared")
-    return digits.draw_gradients([(_name(curve, style.data_name), curve.start, curve.end) for curve in curves],
-                                 curves[0].run.path / "plots" / f"{name}.png")
+    return digits.draw_gradients([(_name(curve, style.data_name), name_of(curve.config), curve.start, curve.end)
+                                  for curve in curves], curves[0].run.path / "plots" / f"{name}.png")
 
 
 def _name(curve, data_name):

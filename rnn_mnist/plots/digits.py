@@ -1,15 +1,17 @@
-"""The pictures of single digits and of the states: what the network saw, row by row, gradient through time."""
+"""The pictures of single digits and of the states: what the network saw, step by step, gradient through time."""
 
+from collections import Counter, defaultdict
 from itertools import cycle, product
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.plots import style
 from rnn_mnist.plots.style import data_name, text
 
 INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
+VANISHED = 1e-12  # share of a curve's largest norm
 
 
 @style.as_shipped
@@ -38,59 +40,106 @@ def draw_prediction(title, picture, pixels, probabilities, path):
 
 
 @style.as_shipped
-def draw_steps(title, pixels, probabilities, accuracy, data, path):
-    """Draw an image, its probabilities [n_steps, 10] and the test accuracy [n_steps] after each step; return the path.
+def draw_steps(title, pixels, steps, probabilities, accuracy, data, path):
+    """Draw an image, its probabilities [n_read, 10] and the test accuracy [n_read] after each step; return the path.
 
-    All three share the axis of rows read. pixels is uint8 [28, 28]; data says what the accuracy is on.
+    pixels is uint8 [28, 28]; steps: the analysis.steps.Steps; data says what the accuracy is on. Where the steps are
+    rows, all three share their axis; where not, the image has its own.
     """
-    figure = style.new_figure(11, 5)
-    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(28, 22, 22))
-    rows = 28 * np.arange(1, len(accuracy) + 1) / len(accuracy)
-    left.imshow(pixels, extent=(0, 28, 28, 0), aspect="auto", **INK)
-    left.set(title=text("the image"), ylabel=text("rows read"), xticks=range(0, 29, 7),
-             yticks=range(0, 29, 4))
-    shades = middle.imshow(probabilities, extent=(-0.5, 9.5, 28, 0), aspect="auto", cmap="cividis", vmin=0, vmax=1,
-                           interpolation="nearest")
-    answers = probabilities.argmax(axis=1)
-    middle.plot(answers, rows - 14 / len(rows), ".", color=style.COLORS[1], label=text("the answer so far"))
-    middle.set(title=text("probability after each row"), xlabel=text("digit"), xticks=range(10))
+    figure, rows = style.new_figure(11, 5), steps.unit == "row"
+    left, middle, right = figure.subplots(1, 3, width_ratios=(28, 22, 22))
+    counting, *others = (left, middle, right) if rows else (middle, right)
+    for ax in others:
+        ax.sharey(counting)
+        ax.tick_params(labelleft=False)
+    _show_image(left, pixels, steps.rows)
+    before, after, unit = steps.count[:-1], steps.count[1:], text(steps.unit)
+    shades = middle.imshow(probabilities, extent=(-0.5, 9.5, after[-1], before[0]), aspect="auto", cmap="cividis",
+                           vmin=0, vmax=1, interpolation="nearest")
+    middle.plot(probabilities.argmax(axis=1), (before + after) / 2, ".", color=style.COLORS[1],
+                label=text("the answer so far"))
+    middle.set(title=text("probability after each {unit}", unit=unit), xlabel=text("digit"), xticks=range(10))
     middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
     figure.colorbar(shades, ax=middle, format=PercentFormatter(1))
-    right.plot(accuracy, rows, ".-" if len(rows) <= 60 else "-", color=style.COLORS[0])
-    right.set(title=text("test images right after each row"), xlabel=text("accuracy"), xlim=(0, 1.02))
+    right.plot(accuracy, after, ".-" if len(after) <= 60 else "-", color=style.COLORS[0])
+    right.set(title=text("test images right after each {unit}", unit=unit), xlabel=text("accuracy"), xlim=(0, 1.02))
     right.xaxis.set_major_formatter(PercentFormatter(1))
     right.grid(alpha=0.3)
     right.text(0.03, 0.03, data_name(data), transform=right.transAxes,
                color="black" if data == ORIGINAL else style.COLORS[1])
+    counting.set_ylabel(unit)
+    if rows:  # the whole image, also where a part is read
+        left.set(ylim=(28, 0), aspect="auto")
     figure.suptitle(style.label(title))
     return style.save(figure, path)
+
+
+def _show_image(ax, pixels, rows):
+    """Show an image, its rows but those from the first of the two given to before the second greyed."""
+    ax.imshow(pixels, extent=(0, 28, 28, 0), **INK)
+    unread = [part for part in ((0, rows[0]), (rows[1], 28)) if part[0] < part[1]]
+    for part in unread:
+        ax.axhspan(*part, color=style.GREY, alpha=0.5, linewidth=0)
+    ax.set(title=text("the image (grey: not read)") if unread else text("the image"), xticks=range(0, 29, 7),
+           yticks=range(0, 29, 4))
 
 
 @style.as_shipped
 def draw_gradients(curves, path):
     """Draw the norm of the gradient at each state, on a logarithmic scale, before and after training; return the path.
 
-    curves: (name, norms at the start [n_steps], norms at the end [n_steps]) of each run.
+    curves: (name, kind, norms at the start [n_read], norms at the end [n_read]) of each run. Those with as many steps
+    share a row of panels; the same kind looks the same in each row.
     """
-    figure = style.new_figure(10, 4.8)
-    axes = figure.subplots(1, 2, sharex=True, sharey=True)
-    styles = cycle(product(("-", "--", ":", "-."), style.COLORS))
-    for (name, *norms), (line, color) in zip(curves, styles, strict=False):
-        for ax, values in zip(axes, norms, strict=True):
-            steps = np.arange(1, len(values) + 1)
-            shown = np.where(values > 0, values, np.nan)  # zero has no place on a logarithmic scale
-            ax.plot(steps, shown, linestyle=line, color=color, marker="." if len(values) <= 60 else "",
-                    label=style.label(name))
-    for ax, when in zip(axes, ("start of training", "end of training"), strict=True):
-        ax.set(title=text(when), xlabel=text("time step"), yscale="log")
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.yaxis.set_major_formatter("{x:g}")  # as 10^-3 it would need mathematics, whose minus Korean fonts lack
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(text("norm of the loss gradient by the state\n(mean over test images)"))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    lengths = sorted({len(norms) for *_, norms in curves})
+    figure = style.new_figure(10, 4.8 * len(lengths))
+    lines = cycle(product(("-", "--", ":", "-."), style.COLORS))
+    looks = defaultdict(lambda: next(lines))  # {(kind, how many of its kind are before it in the row): (line, color)}
+    for part, n in zip(figure.subfigures(len(lengths), 1, squeeze=False)[:, 0], lengths, strict=True):
+        if len(lengths) > 1:
+            part.suptitle(text("{n} time steps", n=n))
+        _draw_norms(part, [curve for curve in curves if len(curve[-1]) == n], looks)
     figure.suptitle(text("gradient through time"))
     return style.save(figure, path)
+
+
+def _draw_norms(part, curves, looks):
+    """Draw curves as draw_gradients has them, with as many steps, into a part of a figure."""
+    axes, seen = part.subplots(1, 2, sharex=True, sharey=True), Counter()
+    axes[0].set_yscale("log", nonpositive="clip")  # to zero a curve falls straight down
+    left_out = _set_limits(axes[0], np.array([values for *_, start, end in curves for values in (start, end)]))
+    for name, kind, *norms in curves:
+        line, color = looks[kind, seen[kind]]
+        seen[kind] += 1
+        for ax, values in zip(axes, norms, strict=True):
+            ax.plot(np.arange(1, len(values) + 1), values, linestyle=line, color=color,
+                    marker="." if len(values) <= 60 else "", label=style.label(name))
+    for ax, when in zip(axes, ("start of training", "end of training"), strict=True):
+        ax.set(title=text(when), xlabel=text("time step"))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.yaxis.set_major_formatter("{x:g}")  # as 10^-3 it would need mathematics, whose minus Korean fonts lack
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.grid(alpha=0.3)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[0].set_ylabel(text("norm of the loss gradient by the state\n(mean over test images)"), linespacing=1.4)
+    part.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False,
+                title=left_out)
+
+
+def _set_limits(ax, norms):
+    """Let the axis of norms [n_curves, n_steps] end where all of them have vanished; return a text on what is left out.
+
+    Hundreds of steps back they go down to where float32 ends, 1e-45: there is nothing to be compared.
+    """
+    norms = np.where(np.isfinite(norms), norms, 0)
+    peaks = norms.max(axis=1)
+    floor = 10.0 ** np.floor(np.log10(VANISHED * peaks[peaks > 0].min(initial=1)))
+    low = max(floor, norms[norms > 0].min(initial=1))
+    high = max(low, peaks.max())
+    margin = max(1.1 * (high / low) ** 0.05, (120 * low / high) ** 0.5)  # two decades: two labels or more are in sight
+    low, high = max(floor, low / margin), high * margin
+    ax.set_ylim(low, high)
+    return text("not drawn: less than {low:.2g}", low=low) if (norms < low).any() else None
 
 
 def _on_checks(picture):
