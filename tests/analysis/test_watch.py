@@ -1,28 +1,35 @@
-"""The states one by one: answers after each row and gradient norms against NumPy; the two scripts around them."""
+"""Watching a digit and gradient through time: rows or steps in words and pictures, and the two scripts around them."""
 
 import importlib.util
+import subprocess
 import sys
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import refusal
+from helpers import ISA, refusal, user_environment
 from PIL import Image
 
 from rnn_mnist.analysis import gradients
-from rnn_mnist.analysis import hidden_states as states
 from rnn_mnist.analysis import watch as watching
+from rnn_mnist.analysis.gradients import Curve
 from rnn_mnist.analysis.predict import Digit
-from rnn_mnist.config import Config
+from rnn_mnist.analysis.show_data import shaded
+from rnn_mnist.analysis.steps import note_on_directions, steps_of
+from rnn_mnist.config import Config, with_settings
+from rnn_mnist.console import languages
 from rnn_mnist.datasets import synthetic
-from rnn_mnist.session import Network
+from rnn_mnist.plots import digits
 from rnn_mnist.train import train
 
 TOY = {"epochs": 1, "batch_size": 50, "n_valid": 100, "replicas": 1, "plots": False}
-FUNCTIONS = {  # activation, and its derivative in terms of its value
-    "tanh": (np.tanh, lambda h: 1 - h**2), "relu": (lambda a: np.maximum(a, 0), lambda h: (h > 0) * 1.0),
-    "sigmoid": (lambda a: 1 / (1 + np.exp(-a)), lambda h: h * (1 - h))}
 IMAGES, LABELS = synthetic.draw(30, seed=5)
+NOT_IN_ROWS = [{"order": "columns"}, {"order": "reversed"}, {"order": "pixels"}, {"order": "permuted"},
+               {"bidirectional": True}, {"order": "reversed", "rows_from": 7},
+               {"order": "permuted", "n_steps": 28, "n_inputs": 28}, {"bidirectional": True, "layers": 2}]
+IN_ROWS = [{}, {"rows_from": 7, "rows_to": 21}, {"n_steps": 14, "n_inputs": 56, "rows_to": 20},
+           {"n_steps": 98, "n_inputs": 8}, {"n_steps": 784, "n_inputs": 1, "rows_from": 20},
+           {"cell": "lstm", "layers": 3, "read": "mean"}]
 
 
 @pytest.fixture(scope="module")
@@ -54,87 +61,160 @@ def call(monkeypatch, capsys):
     return run
 
 
-def unrolled(config):
-    """Return the Network of a config's first weights as hidden_states.open_unrolled opens one."""
-    return Network(replace(config, unroll="static", replicas=1))
+@pytest.fixture
+def drawn(monkeypatch):
+    """Return a list that the figures that are saved are appended to; they are written, too."""
+    figures, save = [], digits.style.save
+
+    def keep(figure, path):
+        """Write a figure and remember it."""
+        figures.append(figure)
+        return save(figure, path)
+    monkeypatch.setattr(digits.style, "save", keep)
+    return figures
 
 
-def in_numpy(weights, config):
-    """Return (logits [n_steps, n, 10], norms [n_steps]) of IMAGES, by the equations of the cell, in float64.
-
-    norms: of the gradient of each image's cross-entropy by each state, mean over the images.
-    """
-    kernel, bias, dense, dense_bias = (weights[name].astype(np.float64) for name in (
-        "rnn/basic_rnn_cell/kernel", "rnn/basic_rnn_cell/bias", "dense/kernel", "dense/bias"))
-    function, slope = FUNCTIONS[config.activation]
-    steps = IMAGES.reshape(len(IMAGES), config.n_steps, config.n_inputs) / (255 if config.pixels == "unit" else 1)
-    h, after = np.zeros([len(IMAGES), config.n_neurons]), []
-    for t in range(config.n_steps):
-        h = function(np.concatenate([steps[:, t], h], axis=1) @ kernel + bias)
-        after.append(h)
-    logits = np.stack(after) @ dense + dense_bias
-    p = np.exp(logits[-1] - logits[-1].max(1, keepdims=True))
-    p /= p.sum(1, keepdims=True)
-    p[np.arange(len(LABELS)), LABELS] -= 1
-    d_h, norms = p @ dense.T, np.zeros(config.n_steps)
-    for t in reversed(range(config.n_steps - (config.bptt_steps or config.n_steps), config.n_steps)):
-        norms[t] = np.linalg.norm(d_h, axis=1).mean()
-        d_h = (d_h * slope(after[t])) @ kernel[config.n_inputs:].T
-    return logits, norms
+def reading_of(tmp_path, **settings):
+    """Return a Reading of settings, without a network: probabilities and accuracy that grow step by step."""
+    config = with_settings(Config(), **settings)
+    share = np.linspace(0, 1, config.n_read)
+    p = (1 - share[:, None]) * np.eye(10)[3] + share[:, None] * np.eye(10)[LABELS[0]]
+    settled = np.array([1, config.n_read, config.n_read // 2])
+    return watching.Reading(SimpleNamespace(path=tmp_path), config, Digit(0, None, IMAGES[0], int(LABELS[0])), p, share,
+                            settled, "original MNIST", True, True)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("settings", [
-    {}, {"activation": "relu"}, {"activation": "sigmoid"}, {"unroll": "static"}, {"unroll": "fused"},
-    {"n_steps": 14, "n_inputs": 56, "activation": "relu", "pixels": "raw"},
-    {"n_steps": 98, "n_inputs": 8, "activation": "relu"}, {"n_steps": 1, "n_inputs": 784},
-    {"bptt_steps": 5}, {"bptt_steps": 28, "replicas": 2}, {"dropout": 0.5},
-], ids=str)
-def test_answers_and_gradients_are_those_of_numpy(settings, monkeypatch):
-    config = Config(**{"n_neurons": 12, "replicas": 1, **settings})
-    monkeypatch.setattr(states, "SLICE", config.n_steps * config.n_neurons * 7)  # so that 30 images take five slices
-    with unrolled(config) as network, Network(config) as own:
-        logits, norms = in_numpy(network.weights(), config)
-        found = states.logits_by_step(network, IMAGES)
-        assert found.shape == (config.n_steps, 30, 10)
-        assert np.allclose(found, logits, rtol=1e-4, atol=1e-4)
-        assert np.allclose(found[-1], own.predict(IMAGES), atol=1e-5)
-        of_label = np.take_along_axis(found, LABELS[None, :, None], axis=2)[:, :, 0]
-        answers = np.where(of_label == found.max(axis=2), LABELS, found.argmax(axis=2))  # ties: as in training
-        assert np.array_equal(states.predictions_by_step(network, IMAGES, LABELS), answers)
-        norms_found = states.gradient_norms(network, IMAGES, LABELS)
-        assert np.allclose(norms_found, norms, rtol=1e-3, atol=0)
-        assert np.array_equal(norms_found, states.gradient_norms(network, IMAGES, LABELS, own.weights()))
-        assert np.array_equal(norms_found > 0, norms > 0)
+def counts(lines, unit):
+    """Return the first column of the table in lines, as numbers."""
+    first = next(i for i, line in enumerate(lines) if line.split()[0] == unit)
+    return [float(line.split()[0]) for line in lines[first + 1:-2]]
 
 
-def test_gradient_norms_are_those_of_the_trained_weights_or_of_those_given():
-    config = Config(n_neurons=12)
-    with unrolled(config) as network:
-        first_weights = network.weights()
-        first = in_numpy(first_weights, config)[1]
-        network.run_epoch([(IMAGES, LABELS)] * 30, dropout=0.0)
-        trained = network.weights()
-        start, end = (states.gradient_norms(network, IMAGES, LABELS, weights) for weights in (first_weights, None))
-        assert np.allclose(start, first, rtol=1e-3)
-        assert np.allclose(end, in_numpy(trained, config)[1], rtol=1e-3)
-        assert not np.allclose(start, end, rtol=0.1)
-        assert all(np.array_equal(array, trained[name]) for name, array in network.weights().items())
+# ---- rows or steps ----
+
+@pytest.mark.parametrize("settings", NOT_IN_ROWS, ids=str)
+def test_where_a_step_is_no_rows_nothing_says_row(settings, tmp_path, drawn):
+    reading = reading_of(tmp_path, **settings)
+    steps = steps_of(reading.config)
+    assert steps.unit == "step" and steps.count.tolist() == list(range(reading.config.n_read + 1))
+    lines = list(watching.report(reading))
+    assert "row" not in " ".join(lines) and "image " not in lines[-4]
+    assert counts(lines, "step")[-1] == reading.config.n_read
+    assert f"the answer is {LABELS[0]} from step " in lines[-2]
+    assert lines[-1].endswith(f"after step {reading.config.n_read // 2}, 90 % after step {reading.config.n_read}")
+    assert ("both directions" in lines[1]) == reading.config.bidirectional
+    watching.draw(reading)
+    image, probabilities, accuracy, _ = drawn[0].axes
+    words = " ".join(each.get_text() for ax in drawn[0].axes for each in (ax.title, ax.xaxis.label, ax.yaxis.label))
+    assert "row" not in words and words.count("step") == 3
+    assert image.get_ylim() == (28, 0) and image.get_ylabel() == ""
+    assert probabilities.get_ylim() == accuracy.get_ylim() == (reading.config.n_read, 0)
 
 
-def test_settled_after():
-    answers = np.array([[1, 5, 3], [1, 5, 4], [2, 5, 3], [2, 5, 3], [2, 5, 7]])
-    assert states.settled_after(answers).tolist() == [3, 1, 5]
+@pytest.mark.parametrize("settings", IN_ROWS, ids=str)
+def test_rows_are_counted_from_the_top_of_the_image(settings, tmp_path, drawn):
+    reading = reading_of(tmp_path, **settings)
+    config, steps = reading.config, steps_of(reading.config)
+    assert steps.unit == "row" and (steps.count[0], steps.count[-1]) == (config.rows_from, config.rows_to)
+    assert np.allclose(np.diff(steps.count), config.n_inputs / 28)
+    lines = list(watching.report(reading))
+    assert "step" not in " ".join(lines) and lines[1].split()[:2] == ["row", "image"]
+    found = counts(lines, "row")
+    assert len(found) <= 28 and set(found) <= set(np.round(steps.count[1:], 1)) and found[-1] == config.rows_to
+    for line, count in zip(lines[2:-2], found, strict=True):
+        read_whole = [row for row in range(config.rows_from, 28) if row + 1 <= count]
+        assert shaded(IMAGES[0][read_whole[-1]]).strip() in line if read_whole else line.count(" %") == 2
+    assert lines[-1].endswith(f"90 % after row {config.rows_to}")
+    watching.draw(reading)
+    image, probabilities, accuracy, _ = drawn[0].axes
+    assert image.get_ylim() == probabilities.get_ylim() == accuracy.get_ylim() == (28, 0)
+    assert image.get_ylabel() == "row" and probabilities.get_title() == "probability after each row"
+    assert probabilities.images[0].get_extent() == [-0.5, 9.5, config.rows_to, config.rows_from]
+    assert ("not read" in image.get_title()) == (config.n_read < config.n_steps)
 
 
-def test_784_steps_of_one_pixel_are_watched_in_28_lines():
+def test_784_steps_of_one_pixel_are_watched_in_28_lines(tmp_path):
     digit = Digit(0, None, IMAGES[0], int(LABELS[0]))
     p = np.eye(10)[np.repeat([3, int(LABELS[0])], 392)]
-    lines = list(watching.report(watching.Reading(None, digit, p, np.linspace(0, 1, 784), np.array([7, 784, 42]),
-                                                  "original MNIST", True, True)))
-    assert len(lines) == 1 + 1 + 28 + 2
-    assert lines[-2] == f"the answer is {LABELS[0]} from row 14 on"
-    assert lines[-1].endswith("half of the answers are final after row 1.5, 90 % after row 28")
+    for settings, first, half, most in (({}, "row 14", "row 1.5", "row 28"),
+                                        ({"order": "pixels"}, "step 393", "step 42", "step 784")):
+        config = Config(n_steps=784, n_inputs=1, **settings)
+        lines = list(watching.report(watching.Reading(None, config, digit, p, np.linspace(0, 1, 784),
+                                                      np.array([7, 784, 42]), "original MNIST", True, True)))
+        assert len(lines) == 1 + 1 + 28 + 2
+        assert lines[-2] == f"the answer is {LABELS[0]} from {first} on"
+        assert lines[-1].endswith(f"half of the answers are final after {half}, 90 % after {most}")
+
+
+def test_both_are_said_in_korean(tmp_path, drawn):
+    languages.use("ko")
+    for settings, unit, other in (({}, "행", "단계"), ({"bidirectional": True}, "단계", "행")):
+        reading = reading_of(tmp_path, **settings)
+        lines = list(watching.report(reading))
+        assert unit in lines[-1] and other not in " ".join(lines)
+        watching.draw(reading)
+    assert "양방향" in lines[1]
+
+
+def test_with_two_directions_it_is_said_what_a_step_is():
+    assert note_on_directions(Config()) is None
+    one, two = (note_on_directions(Config(bidirectional=True, layers=layers)) for layers in (1, 2))
+    assert "from its own end" in one and two.startswith(one) and "whole image" in two
+
+
+# ---- gradient through time ----
+
+def curve(name, start, end, **settings):
+    """Return the Curve of a run that is not there."""
+    return Curve(SimpleNamespace(name=name, path=settings.pop("path", None)), with_settings(Config(), **settings),
+                 "original MNIST", np.asarray(start, float), np.asarray(end, float))
+
+
+def test_each_number_of_steps_has_its_row_of_panels_and_each_cell_its_colour(tmp_path, drawn):
+    cells = ("basic", "irnn", "lstm", "gru")
+    curves = [curve(f"{order}-{cell}", fading, fading, cell=cell, order=order, path=tmp_path)
+              for order, length in (("rows", 28), ("pixels", 784)) for cell in cells
+              for fading in [0.5 ** np.arange(length)[::-1]]]
+    path = gradients.draw([curves[5], *curves])  # the IRNN comes first, and twice
+    assert path == tmp_path / "plots" / "gradient-through-time-compared.png" and path.stat().st_size > 10_000
+    rows = drawn[0].subfigs
+    assert [each._suptitle.get_text() for each in rows] == ["28 time steps", "784 time steps"]
+    looks = []
+    for part, order, n_runs in zip(rows, ("rows", "pixels"), (4, 5), strict=True):
+        assert len(part.axes) == 2
+        entries = [each.get_text() for each in part.legends[0].texts]
+        assert len(entries) == n_runs and all(entry.startswith(order) for entry in entries)
+        lines = part.axes[0].lines
+        looks.append({line.get_label().split()[0].split("-")[1]: line.get_color() for line in reversed(lines)})
+        assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == n_runs
+    assert looks[0] == looks[1] and len(set(looks[0].values())) == 4
+
+
+def test_one_number_of_steps_has_no_heading_of_its_own(tmp_path, drawn):
+    assert gradients.draw([curve("a", [.5, 1], [.5, 1], path=tmp_path)]).name == "gradient-through-time.png"
+    (part,) = drawn[0].subfigs
+    assert part._suptitle is None and drawn[0]._suptitle.get_text() == "gradient through time"
+    assert part.legends[0].get_title().get_text() == ""
+
+
+@pytest.mark.parametrize(("faint", "bottom"), [(1e-9, None), (0, None), (1e-30, 1e-12), (1e-300, 1e-12)])
+def test_the_picture_ends_where_the_gradient_has_vanished(tmp_path, drawn, faint, bottom):
+    fading, exploding = np.linspace(.01, 1, 20), np.geomspace(1e30, 1, 20)
+    gradients.draw([curve("a", [faint] * 5 + [*fading[5:]], fading, path=tmp_path), curve("b", fading, exploding)])
+    (part,) = drawn[0].subfigs
+    low, high = part.axes[1].get_ylim()
+    assert 1e30 < high < 1e33
+    # Zero has no place on the scale; what is smallest besides it is in the picture.
+    assert low == bottom if bottom else (faint or .01) / 1e3 < low < (faint or .01)
+    said = part.legends[0].get_title().get_text()
+    assert said == (f"not drawn: less than {low:.2g}" if faint < low else "")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [0., np.inf, np.nan, 1e39, 1e-300])
+def test_odd_numbers_are_drawn_without_a_warning(tmp_path, value):
+    for start in ([value] * 3, [value, 1, 1]):
+        assert gradients.draw([curve("a", start, start, path=tmp_path)]).exists()
 
 
 # ---- the scripts ----
@@ -185,9 +265,46 @@ def test_gradient_through_time_compares_runs(toy_runs, call):
     assert call("gradient_through_time", compared[0])[1].rstrip().endswith("gradient-through-time.png")
 
 
+def test_gradient_through_time_of_a_run_that_began_with_anothers_weights(toy_runs, call, tmp_path):
+    begun = toy_runs("lstm", cell="lstm", n_neurons=6)
+    run = toy_runs("warm", cell="lstm", n_neurons=6, init_from=str(begun.path))
+    first, second = gradients.gradient_curve(begun), gradients.gradient_curve(run)
+    assert np.array_equal(first.end, second.start) and not np.array_equal(first.start, second.start)
+    begun.path.rename(tmp_path / "away")
+    try:
+        code, out, err = call("gradient_through_time", run)
+    finally:
+        (tmp_path / "away").rename(begun.path)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "what it began with is not to be had" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("flags", "unit"), [
+    (("--cell", "lstm", "--layers", 2, "--rows-from", 7), "row"),
+    (("--cell", "gru", "--bidirectional", "--read", "mean"), "step")], ids=str)
+def test_the_real_command_lines(toy_data_dir, tmp_path, flags, unit):
+    def command(script, *words):
+        """Return the lines that a script prints in a process of its own; it must succeed and say nothing else."""
+        done = subprocess.run([sys.executable, f"scripts/{script}.py", *map(str, words)], capture_output=True,
+                              text=True, env=user_environment())
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout.splitlines()
+
+    command("train_rnn", *flags, "--data-dir", toy_data_dir, "--runs-dir", tmp_path, "--run-name", "a", "--epochs", 1,
+            "--n-valid", 100, "--n-neurons", 4, "--no-plots", "--isa", ISA)
+    watched = command("watch_digit", tmp_path / "a", "--test-index", 0, "--lang", "en")
+    assert any(line.split()[0] == unit for line in watched) and f"final after {unit} " in watched[-2]
+    traced = command("gradient_through_time", tmp_path / "a", "--lang", "en")
+    assert traced[1].startswith(f"a ({flags[1]}, NOT THE ORIGINAL MNIST)  start of training")
+    for lines in (watched, traced):
+        assert any("both directions" in line for line in lines) == ("--bidirectional" in flags)
+        assert (tmp_path / "a" / "plots" / lines[-1].rpartition("/")[2]).stat().st_size > 10_000
+
+
 @pytest.mark.parametrize(("first", "last", "words"), [
     (.01, .17, "fades x17 on"), (.001, .17, "fades x170 on"), (1.14, .136, "grows x8.4 on"),
-    (1., 1.1, "keeps its size"), (0., 1., "does not reach")])
+    (1., 1.1, "keeps its size"), (0., 1., "does not reach"), (1e-300, .5, "fades x5e+299 on"),
+    (np.inf, 1., "grows beyond"), (np.nan, 1., "grows beyond")])
 def test_the_way_the_gradient_goes_is_said(first, last, words):
     assert gradients.verdict(first, last).startswith(words)
 
