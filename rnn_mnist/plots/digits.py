@@ -53,14 +53,9 @@ def draw_steps(title, pixels, steps, probabilities, accuracy, data, path):
         ax.sharey(counting)
         ax.tick_params(labelleft=False)
     _show_image(left, pixels, steps.rows)
-    before, after, unit = steps.count[:-1], steps.count[1:], text(steps.unit)
-    shades = middle.imshow(probabilities, extent=(-0.5, 9.5, after[-1], before[0]), aspect="auto", cmap="cividis",
-                           vmin=0, vmax=1, interpolation="nearest")
-    middle.plot(probabilities.argmax(axis=1), (before + after) / 2, ".", color=style.COLORS[1],
-                label=text("the answer so far"))
+    unit, after = text(steps.unit), steps.count[1:]
+    figure.colorbar(_show_probabilities(middle, probabilities, steps.count), ax=middle, format=PercentFormatter(1))
     middle.set(title=text("probability after each {unit}", unit=unit), xlabel=text("digit"), xticks=range(10))
-    middle.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
-    figure.colorbar(shades, ax=middle, format=PercentFormatter(1))
     right.plot(accuracy, after, ".-" if len(after) <= 60 else "-", color=style.COLORS[0])
     right.set(title=text("test images right after each {unit}", unit=unit), xlabel=text("accuracy"), xlim=(0, 1.02))
     right.xaxis.set_major_formatter(PercentFormatter(1))
@@ -70,6 +65,8 @@ def draw_steps(title, pixels, steps, probabilities, accuracy, data, path):
     counting.set_ylabel(unit)
     if rows:  # the whole image, also where a part is read
         left.set(ylim=(28, 0), aspect="auto")
+    else:
+        middle.yaxis.set_major_locator(MaxNLocator(integer=True))
     figure.suptitle(style.label(title))
     return style.save(figure, path)
 
@@ -82,6 +79,16 @@ def _show_image(ax, pixels, rows):
         ax.axhspan(*part, color=style.GREY, alpha=0.5, linewidth=0)
     ax.set(title=text("the image (grey: not read)") if unread else text("the image"), xticks=range(0, 29, 7),
            yticks=range(0, 29, 4))
+
+
+def _show_probabilities(ax, probabilities, count):
+    """Show probabilities [n_read, 10] as shades and the largest as dots along an axis of counts; return the shades."""
+    shades = ax.imshow(probabilities, extent=(-0.5, 9.5, count[-1], count[0]), aspect="auto", cmap="cividis", vmin=0,
+                       vmax=1, interpolation="nearest")
+    ax.plot(probabilities.argmax(axis=1), (count[:-1] + count[1:]) / 2, ".", color=style.COLORS[1],
+            label=text("the answer so far"))
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
+    return shades
 
 
 @style.as_shipped

@@ -109,6 +109,7 @@ def test_where_a_step_is_no_rows_nothing_says_row(settings, tmp_path, drawn):
     assert "row" not in words and words.count("step") == 3
     assert image.get_ylim() == (28, 0) and image.get_ylabel() == ""
     assert probabilities.get_ylim() == accuracy.get_ylim() == (reading.config.n_read, 0)
+    assert all(tick == int(tick) for tick in probabilities.get_yticks())
 
 
 @pytest.mark.parametrize("settings", IN_ROWS, ids=str)
