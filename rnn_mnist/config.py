@@ -43,7 +43,7 @@ class Config:
                          "pixels, or permuted pixels, 784 of one", needs=RNN,
                          choices=("rows", "columns", "reversed", "pixels", "permuted"))
     permutation: str = setting("92916", "which permutation: the seed of one drawn by NumPy's legacy generator, or "
-                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)))
+                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)), metavar="SEED")
     rows_from: int = setting(0, "first row of the image that is read", needs=RNN, low=0, high=N_ROWS - 1)
     rows_to: int = setting(N_ROWS, "row that reading ends before", needs=RNN, low=1, high=N_ROWS)
     n_steps: int = setting(28, "time steps an image is read in", needs=RNN, low=1, high=N_PIXELS)
@@ -60,7 +60,8 @@ class Config:
                              high=1.0)
     l2: float = setting(0.0, "weight of the sum of squared kernel elements in the loss", low=0.0, high=1e6)
     l2_on: str = setting("hidden", "kernels that l2 counts", needs=("l2", None), choices=("hidden", "output", "all"))
-    dropout: float = setting(0.0, "share of hidden units (rnn: between layers, and last state) dropped in training", low=0.0, high=0.99)
+    dropout: float = setting(0.0, "share of hidden units (rnn: between layers, and of the last state) dropped in "
+                             "training", low=0.0, high=0.99)
     bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
                               at_most=("n_steps", "time steps there are"))
     unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
@@ -98,14 +99,15 @@ class RunOptions:
     """Hold where and how a run is made, which changes no bit of it; raise UserError as Config does."""
 
     data_dir: str | None = setting(None, "folder with the four IDX files (gzip or raw) or an mnist.npz")
-    init_from: str | None = setting(None, "run whose weights training begins with")
+    init_from: str | None = setting(None, "run whose weights training begins with", metavar="RUN")
     offline: bool = setting(False, "make no network call")
     eval_train: bool = setting(False, "score the whole training set at the end, too")
     checkpoint_steps: int = setting(0, "also save within an epoch, every N steps (0: only after each epoch)", low=0)
     plots: bool = setting(True, "draw the learning curves at the end")
     histograms: bool = setting(False, "write histograms of the weights for TensorBoard")
     threads: int = setting(0, "threads that run operations (0: one per replica and core)", low=0, high=1024)
-    run_name: str | None = setting(None, "name of the run's folder (default: time, model, what differs, seed)")
+    run_name: str | None = setting(None, "name of the run's folder (default: time, model, what differs, seed)",
+                                   metavar="NAME")
     runs_dir: str = setting("runs", "folder that holds the runs")
     verbose: bool = setting(False, "let TensorFlow's messages through (in Python: set TF_CPP_MIN_LOG_LEVEL=0)")
 

@@ -44,7 +44,9 @@ def recurrence(steps, config, dropout):
         lower = [_Dropping(cell, _mask(dropout, steps, config.n_neurons)) for cell in lower]
     state, outputs = _read(tf.nn.rnn_cell.MultiRNNCell([*lower, top]), steps, config, "rnn")
     last = [tf.nest.flatten(layer)[-1] for layer in state]
-    return tf.reduce_mean(outputs, axis=1) if config.read == "mean" else _joined(last) if config.read == "all" else last[-1]
+    if config.read == "mean":
+        return tf.reduce_mean(outputs, axis=1)
+    return _joined(last) if config.read == "all" else last[-1]
 
 
 def layer_by_layer(steps, config, dropout=None, nudged=False):
@@ -66,7 +68,8 @@ def layer_by_layer(steps, config, dropout=None, nudged=False):
                 continue
             cell = _make_cell(config)
             if nudged:
-                nudges.append(tf.zeros([tf.shape(steps)[0], steps.shape[1], cell_of(config).n_parts * config.n_neurons]))
+                size = cell_of(config).n_parts * config.n_neurons
+                nudges.append(tf.zeros([tf.shape(steps)[0], steps.shape[1], size]))
                 cell, forwards = _Nudged(cell), (forwards, nudges[-1])
             state, outputs = _read(cell, forwards, config, scope)
             found.append((tf.nest.flatten(state)[-1], outputs))

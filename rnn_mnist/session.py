@@ -59,9 +59,10 @@ class Network:
 
     def run_epoch(self, batches, totals=None, dropout=None, learning_rate=None):
         """Run the minibatches as steps does and return the Totals after the last."""
-        for totals, _ in self.steps(batches, totals, dropout, learning_rate):  # noqa: B007 - the last counts
+        found = totals or Totals()
+        for found, _ in self.steps(batches, totals, dropout, learning_rate):  # noqa: B007 - the last counts
             pass
-        return totals or Totals()
+        return found
 
     def steps(self, batches, totals=None, dropout=None, learning_rate=None):
         """Run the minibatches; yield the Totals, counted on from those given, and the minibatch after each.

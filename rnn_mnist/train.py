@@ -174,7 +174,7 @@ class _Trainer:
             started = time.perf_counter()
 
     def is_due(self, n_steps, every=None):
-        """Tell whether a checkpoint or a validation, or what is to be done every so many steps, is due within an epoch."""
+        """Tell whether a checkpoint or a validation, or what else is to be done every so many steps, is due."""
         return any(n and n_steps % n == 0 for n in every or (self.options.checkpoint_steps, self.config.valid_steps))
 
     def pause(self, state, n_steps):
@@ -238,7 +238,8 @@ class _Trainer:
                   "n_test": test.n_images, "n_correct_test": test.n_correct, "penalty": epoch["penalty"],
                   "acc_valid": epoch["acc_valid"], "loss_valid": epoch["loss_valid"], "epochs": state.epoch,
                   "best_epoch": state.best_epoch if state.best_epoch >= 0 else None,
-                  "seconds": round(sum(row["seconds"] for row in metrics) + state.seconds, 3), "scored": "best" if best else "last",
+                  "seconds": round(sum(row["seconds"] for row in metrics) + state.seconds, 3),
+                  "scored": "best" if best else "last",
                   "weights": session.weights_digest(self.network.weights())}
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)

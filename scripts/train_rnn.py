@@ -1,7 +1,7 @@
-"""Train the recurrent network on MNIST, each image read as 28 rows of 28 pixels.
+"""Train a recurrent network on MNIST, each image read as 28 rows of 28 pixels unless --order says otherwise.
 
 python scripts/train_rnn.py --epochs 5
-python scripts/train_rnn.py --n-neurons 100 --seed 7
+python scripts/train_rnn.py --cell lstm --layers 2 --seed 7
 python scripts/train_rnn.py --resume runs/NAME --epochs 10
 """
 

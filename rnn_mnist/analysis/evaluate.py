@@ -63,7 +63,8 @@ def evaluate_run(run, data=None, data_dir=None, rows_from=None, rows_to=None):
     figures, worst = _figures(log_p, predictions, test.labels)
     values = {"run": str(run), "model": network.config.model, "epochs": state.epoch, "finished": result is not None,
               "weights": digest, "data": source.kind, "data_digest": source.digest, "trained_with_this_data": same,
-              "rows_from": network.config.rows_from, "rows_to": network.config.rows_to, "trained_with_these_rows": not rows,
+              "rows_from": network.config.rows_from, "rows_to": network.config.rows_to,
+              "trained_with_these_rows": not rows,
               "as_in_result": (figures["n_correct_test"] == result["n_correct_test"]
                                if result and same and not rows else None), **figures}
     folder = run.path / "plots"

@@ -171,7 +171,7 @@ def _flag_form(item):
         return {"type": _whole_number, "metavar": "N"}
     if isinstance(item.default, float):
         return {"type": _number, "metavar": "F"}
-    return {"metavar": "NAME" if item.name == "run_name" else "DIR"}
+    return {"metavar": item.metadata.get("metavar", "DIR")}
 
 
 def _can_apply(base, item):

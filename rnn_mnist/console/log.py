@@ -10,7 +10,6 @@ from rnn_mnist.console.languages import ORIGINAL, loud
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import differences
 
-
 NETWORK = ("cell", "peephole", "layers", "bidirectional", "read", "order", "permutation", "rows_from", "rows_to",
            "init_weights")  # settings that the first line names where they are not the defaults
 

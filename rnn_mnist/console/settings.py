@@ -48,7 +48,8 @@ def resume_hint(run):
 def setting(default, help, *, needs=None, flag=True, **limits):
     """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0).
 
-    limits: low and high; choices; longest, of how many numbers; at_most: (other setting, what it counts).
+    limits: low and high; choices; longest, of how many numbers; at_most: (other setting, what it counts); and metavar,
+    what the help calls a text.
     """
     return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
 

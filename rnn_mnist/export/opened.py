@@ -64,7 +64,8 @@ def _scored_state(run, result):
     best = bool(result) and result["scored"] == "best"
     state = checkpoint.read_state(run.path, "last.json", best) if result else checkpoint.find_state(run.path)
     checkpoint.check_settings(run, state)
-    if result and (state.epoch, state.n_steps) != (result["epochs"], 0):
+    # Patience may have ended a run within an epoch, which is not among those counted.
+    if result and (state.epoch != result["epochs"] or (state.n_steps and not best)):
         raise UserError(f"{run}/result.json: is not of the last checkpoint: delete it and score the run again by "
                         f"{resume_hint(run)}")
     if best:

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from reference import softmax
 
-from rnn_mnist.config import Config
-from rnn_mnist.config import with_settings
+from rnn_mnist.config import Config, with_settings
 from rnn_mnist.datasets.mnist import inputs, load_mnist
 from rnn_mnist.export.numpy_network import Network, logits, predicted_classes, rounding_bound, sigmoid
 from rnn_mnist.run import Run
@@ -123,7 +122,8 @@ NETWORKS = {
     "mlp": Network(tuple(((RNG.randn(a, b) / a ** .5).astype("f4"), (RNG.randn(b) / 9).astype("f4"))
                          for a, b in ((784, 50), (50, 100), (100, 10)))),
     "rnn": Network((((RNG.randn(128, 100) * .12).astype("f4"), (RNG.randn(100) / 9).astype("f4")),
-                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh", config=Config(n_neurons=100))}
+                    ((RNG.randn(100, 10) / 10).astype("f4"), np.zeros(10, "f4"))), "tanh",
+                   config=Config(n_neurons=100))}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
