@@ -268,6 +268,7 @@ def test_patience_counts_validations_within_an_epoch_and_scores_the_best(train):
     assert rm.open_run(run.path).resume(epochs=12).result == result  # it is finished
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_saved", [1, 4, 7])
 def test_a_run_stopped_between_validations_goes_on_to_the_same_bits(call, tmp_path, n_saved):
     class Killed(Exception):
@@ -297,6 +298,7 @@ def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
     assert "init_weights" in (further.path / "log.txt").read_text().splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_warm_start_is_repeated_only_with_the_same_weights(call, tmp_path):
     first = call(run_name="first")
     run = call(run_name="warm", init_from=first.path)

@@ -134,6 +134,7 @@ def test_clip_norm_scales_the_whole_gradient_down_to_it_and_never_up():
             assert np.abs(before[name] - after[name] - g * min(1, limit / norm)).max() < 1e-5 * np.abs(g).max() + 1e-7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "rmsprop", "adam"])
 def test_lr_decay_is_a_factor_of_each_epochs_step(tmp_path, toy_data_dir, rule):
     """Of the second epoch's: with a factor near zero it changes nothing, however the optimizer scales its steps."""

@@ -249,6 +249,7 @@ def test_other_data_is_named(toy_runs, call):
     assert "NOT THE ORIGINAL MNIST" in call("watch_digit", *flags)[1]
 
 
+@pytest.mark.slow
 def test_gradient_through_time_compares_runs(toy_runs, call):
     compared = [toy_runs("rnn", n_neurons=10),
                 toy_runs("relu", n_neurons=10, activation="relu", n_steps=14, n_inputs=56)]
@@ -266,6 +267,7 @@ def test_gradient_through_time_compares_runs(toy_runs, call):
     assert call("gradient_through_time", compared[0])[1].rstrip().endswith("gradient-through-time.png")
 
 
+@pytest.mark.slow
 def test_gradient_through_time_of_a_run_that_began_with_anothers_weights(toy_runs, call, tmp_path):
     begun = toy_runs("lstm", cell="lstm", n_neurons=6)
     run = toy_runs("warm", cell="lstm", n_neurons=6, init_from=str(begun.path))

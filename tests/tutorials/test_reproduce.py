@@ -196,6 +196,7 @@ def test_the_time_is_told_before_anything_is_trained(tmp_path, toy_data_dir, mon
     assert capsys.readouterr().out.splitlines() == [line, "", "pixels-irnn"]
 
 
+@pytest.mark.slow
 def test_all_tells_what_it_leaves_out_and_how_long_that_takes(tmp_path, folder):
     done = command("all", "--data-dir", folder, "--runs-dir", tmp_path / "runs")  # too few images: nothing is trained
     assert done.returncode == 2
