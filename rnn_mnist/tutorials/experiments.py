@@ -16,7 +16,7 @@ EXPERIMENTS = {
     "mlp-sigmoid-32": (90, "C: the same with batch 32, three seeds"),
     "mlp-wide": (10, "D: perceptron 784-512-10, ReLU, RMSprop, 5 epochs"),
     "numpy-inference": (10, "E: a trained network in NumPy, one image at a time and in batches"),
-    "rnn-rows-100": (180, "the network of A for 100 epochs"),
+    "rnn-rows-100": (240, "the network of A for 100 epochs"),
     "rnn-relu-3": (120, "rows: three recurrent layers of 100 ReLU units, all their last states read, 10 epochs"),
     "lstm-3": (360, "rows: three layers of 150 LSTM units, 10 epochs"),
     **{f"{order}-{cell}": (1800, f"{how}: 100 {units}, {PRESETS[f'{order}-{cell}'].config.epochs} epochs")

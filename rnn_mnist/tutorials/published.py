@@ -44,7 +44,6 @@ def _pixelwise(order, remark, **acc_test):
 
 
 _BAND_SET = "band set by hand around the published figure, not measured on runs of ours"
-_TEST_EACH_EPOCH = "published on the test set after each epoch, ours on the validation images"
 _SHORTER = "published runs took up to hundreds of epochs, ours what half an hour allows"
 _OTHER_PERMUTATIONS = "papers differ in the permutation"
 
@@ -96,10 +95,12 @@ PUBLISHED = {
         Published("speed of batches of 100 over one by one", ("speedup",), (8.0,), form=".1f",
                   remark="depends on the machine")),
     "rnn-rows-100": (
-        Published("mean acc_valid of the last 50 epochs", ("mean acc_valid of the last 50 epochs",), ((.9775, .9780),),
-                  bands=((.976, .980),), remark=_TEST_EACH_EPOCH),
-        Published("best acc_valid", ("best acc_valid",), ((.982, .983),), remark=_TEST_EACH_EPOCH),
-        Published("acc_test", ("acc_test",), remark="after the last epoch: ours is scored once")),
+        Published("mean acc_test of the last 50 epochs", ("mean acc_test of the last 50 epochs",), ((.9775, .9780),),
+                  bands=((.976, .980),)),
+        Published("best acc_test of the last 50 epochs", ("best acc_test of the last 50 epochs",), ((.982, .983),),
+                  remark="the best of many is chosen on the test set, and so too high"),
+        Published("mean acc_valid of the last 50 epochs", ("mean acc_valid of the last 50 epochs",)),
+        Published("acc_test", ("acc_test",), remark="after the last epoch")),
     "rnn-relu-3": (Published("acc_test", ("acc_test",), ((.975, .979),), bands=((.970, .982),)),),
     "lstm-3": (Published("acc_test", ("acc_test",), ((.987, .988),), bands=((.984, .990),)),),
     **_pixelwise("pixels", _SHORTER, basic=.35, irnn=.97, lstm=(.87, .99), gru=(.96, .97)),

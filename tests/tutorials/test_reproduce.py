@@ -74,7 +74,7 @@ def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
     ("mlp-wide", "acc_running 4", .9878, "no"), ("mlp-wide", "loss_running 2", .0660, "no"),
     ("mlp-relu-l2", "gap", .0189, "yes"), ("mlp-relu-l2", "gap", .0190, "no"),
     ("numpy-inference", "singly", 9351, "no"),
-    ("rnn-rows-100", "mean acc_valid of the last 50 epochs", .9801, "no"), ("rnn-relu-3", "acc_test", .97, "yes"),
+    ("rnn-rows-100", "mean acc_test of the last 50 epochs", .9801, "no"), ("rnn-relu-3", "acc_test", .97, "yes"),
     ("rnn-relu-3", "acc_test", .9699, "no"), ("lstm-3", "acc_test", .9901, "no"), ("pixels-gru", "acc_test", .965, "-"),
     ("numpy-inference", "differ", 1, "no"), ("numpy-inference", "raw", .9206, "no")])
 def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
@@ -121,16 +121,37 @@ def test_figures_over_the_epochs_of_a_long_run():
     from rnn_mnist.tutorials.reproduce import collect_figures
     result = {"loss_test": .1, "penalty": 0.0, "acc_test": .97}
 
-    def figures(values):
-        """Return the two that are told of validation accuracies."""
+    def figures(values, acc_test=()):
+        """Return those that are told of validation accuracies, and of test accuracies."""
         metrics = [{"epoch": i, "acc_running": .5, "acc_valid": value} for i, value in enumerate(values)]
-        found = collect_figures(metrics, result)
-        return found["mean acc_valid of the last 50 epochs"], found["best acc_valid"]
+        found = collect_figures(metrics, result, acc_test)
+        return [found[f"{which} {measure} of the last 50 epochs"]
+                for measure in ("acc_valid", "acc_test") for which in ("mean", "best")]
 
-    mean, best = figures([.99] + [.5] * 49 + [.96] * 25 + [.98] * 25)
-    assert mean == pytest.approx(.97) and best == .99
-    assert figures([.9] * 49) == (None, .9)  # there is no mean of fifty epochs
-    assert figures([None] * 60) == (None, None)
+    values = [.99] + [.5] * 49 + [.96] * 25 + [.98] * 25
+    assert figures(values) == [pytest.approx(.97), .98, None, None]
+    assert figures(values, [.95] * 49 + [.96]) == [pytest.approx(.97), .98, pytest.approx(.9502), .96]
+    assert figures([.9] * 49, [.9] * 49) == [None] * 4  # there is no mean of fifty epochs
+    assert figures([None] * 60) == [None] * 4
+
+
+@pytest.mark.slow
+def test_the_test_set_is_scored_after_each_of_the_last_epochs_of_one_and_the_same_training(tmp_path, toy_data_dir,
+                                                                                          monkeypatch):
+    from rnn_mnist.train import train
+    from rnn_mnist.tutorials import reproduce
+    small = with_settings(PRESETS["rnn-rows-100"].config, epochs=4, batch_size=50, n_valid=100, n_neurons=6)
+    monkeypatch.setitem(PRESETS, "rnn-rows-100", Preset(small))
+    monkeypatch.setitem(reproduce.N_SCORED, "rnn-rows-100", 3)
+    seen = []
+    monkeypatch.setattr(reproduce, "collect_figures", lambda metrics, result, acc_test: (
+        seen.append((result, acc_test)), as_published("rnn-rows-100"))[1])
+    reproduce.reproduce(["rnn-rows-100"], runs_dir=tmp_path, data_dir=toy_data_dir)
+    [(result, acc_test)] = seen
+    expected = [train(small, epochs=epochs, data_dir=toy_data_dir, runs_dir=tmp_path, plots=False).result
+                for epochs in (2, 3, 4)]
+    assert acc_test == [each["acc_test"] for each in expected] and result["weights"] == expected[-1]["weights"]
+    assert (next(tmp_path.glob("reproduce-*")) / "rnn-rows-100" / "plots" / "curves.png").is_file()
 
 
 def test_shorter_runs_are_judged_by_the_epochs_they_have_only():
