@@ -73,8 +73,9 @@ class Network:
         """
         graph, train, totals = self.graph, dropout is not None, totals or Totals()
         fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
-        rates = {graph.dropout_rate.name: dropout, graph.learning_rate.name: learning_rate}
-        rates = {name: rate for name, rate in rates.items() if rate}
+        rates = {graph.dropout_rate.name: dropout} if dropout else {}
+        if learning_rate not in (None, self.config.learning_rate):
+            rates[graph.learning_rate.name] = learning_rate
         for batch in batches:
             if train:
                 sys.audit("rnn_mnist.step", totals.n_steps)

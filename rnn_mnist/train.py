@@ -110,6 +110,11 @@ def _end(config, state):
         return f"it has its {state.epoch} epochs; to train on, add {named('epochs')} N"
 
 
+def _due(n_steps, every):
+    """Tell whether what is to be done every so many steps (0: never) is due after n_steps."""
+    return every and n_steps % every == 0
+
+
 def _judged(state, acc_valid):
     """Return (the State after a validation, whether it was the best so far); None: there was none."""
     if acc_valid is None:
@@ -160,32 +165,32 @@ class _Trainer:
         left = islice(shuffle_batch(*self.data.train, config.batch_size, rnd), state.n_steps, None)
         steps = self.network.steps(left, state, config.dropout, config.learning_rate * config.lr_decay**state.epoch)
         started = time.perf_counter()
-        for totals, batch in log.with_bar(steps, state, n_steps, config.epochs):
-            if not (self.signals or self.is_due(totals.n_steps) or totals.n_steps == n_steps):
-                continue
-            state = replace(state, **totals._asdict(), seconds=state.seconds + time.perf_counter() - started)
-            if not all(np.isfinite(array).all() for array in self.network.weights().values()):
-                raise Diverged(state.n_steps - 1)  # it must not be saved
-            if state.n_steps == n_steps:
-                return self.end_epoch(state, batch)
-            state = self.pause(state, n_steps)
-            if _end(config, state):
-                return state
-            started = time.perf_counter()
-
-    def is_due(self, n_steps, every=None):
-        """Tell whether a checkpoint or a validation, or what else is to be done every so many steps, is due."""
-        return any(n and n_steps % n == 0 for n in every or (self.options.checkpoint_steps, self.config.valid_steps))
+        with contextlib.closing(log.with_bar(steps, state, n_steps, config.epochs)) as shown:
+            for totals, batch in shown:  # noqa: B007 - the last minibatch counts
+                done = totals.n_steps
+                if not (self.signals or done == n_steps or _due(done, self.options.checkpoint_steps)
+                        or _due(done, config.valid_steps)):
+                    continue
+                state = replace(state, **totals._asdict(), seconds=state.seconds + time.perf_counter() - started)
+                if not all(np.isfinite(array).all() for array in self.network.weights().values()):
+                    raise Diverged(done - 1)  # it must not be saved
+                if done < n_steps:
+                    state = self.pause(state, n_steps)
+                    if _end(config, state):
+                        return state
+                    started = time.perf_counter()
+        return self.end_epoch(state, batch)
 
     def pause(self, state, n_steps):
         """Validate within an epoch if that is due, save, and return the State; leave if a signal has come."""
         best = False
-        if self.is_due(state.n_steps, [self.config.valid_steps]):
+        if _due(state.n_steps, self.config.valid_steps):
             valid = self.network.evaluate(*self.data.valid)
             row = {"epochs": state.epoch + state.n_steps / n_steps, "step": state.epoch * n_steps + state.n_steps,
                    "acc_valid": valid.accuracy, "loss_valid": valid.loss}
             self.run.append_validation(row)
-            self.run.log(log.step_line(state, row))
+            with log.beside_bar():
+                self.run.log(log.step_line(state, row))
             state, best = _judged(state, valid.accuracy)
         state = self.save(state, best)
         self.stop_if_asked()

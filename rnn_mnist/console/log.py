@@ -1,5 +1,6 @@
 """The lines of a run's log, in a fixed form: people read and compare them; and what only a terminal gets."""
 
+import contextlib
 import math
 import shlex
 import sys
@@ -93,6 +94,14 @@ def note_on_terminal(line):
         note(line)
 
 
+def beside_bar():
+    """Return a context in which a line can be printed while with_bar's bar is there."""
+    if not sys.stderr.isatty():
+        return contextlib.nullcontext()
+    from tqdm import tqdm
+    return tqdm.external_write_mode()
+
+
 def with_bar(steps, state, n_steps, n_epochs):
     """Yield the (Totals, minibatch) of steps, with a progress bar on stderr if that is a terminal.
 
@@ -107,5 +116,5 @@ def with_bar(steps, state, n_steps, n_epochs):
         for totals, batch in steps:
             if bar.update() and (rate := bar.format_dict["rate"]):
                 to_the_end = (n_steps - totals.n_steps + left_after) / rate
-                bar.set_postfix_str(f"loss {totals.loss:.4f}, all epochs {bar.format_interval(to_the_end)}", False)
+                bar.set_postfix_str(f"loss {totals.loss:.4f}, all epochs in {bar.format_interval(to_the_end)}", False)
             yield totals, batch
