@@ -14,7 +14,6 @@ from rnn_mnist.export.numpy_network import ACTIVATIONS, logits, network_of
 from rnn_mnist.export.saved_model import export_run
 from rnn_mnist.session import Network
 
-pytestmark = pytest.mark.machine
 RNG = np.random.RandomState(3)
 X = RNG.rand(5, 28, 28).astype(np.float32)
 IMAGES = (RNG.rand(40, 28, 28) * 256 * (RNG.rand(40, 28, 28) < .3)).astype(np.uint8)
@@ -67,6 +66,7 @@ def test_every_layer_direction_and_gate_starts_with_weights_of_its_own(kind, lay
     assert all(values == ({1} if "gates" in name else {0}) for name, values in biases.items())
 
 
+@pytest.mark.machine
 def test_kernels_are_drawn_by_tensorflows_generator_from_the_seeds():
     with Network(with_settings(Config(), cell="lstm", layers=2)) as network:
         weights = network.weights()
@@ -147,6 +147,7 @@ def difference_quotients(loss, weights, step=1e-6):
         yield name, direction, (loss(up) - loss(down)) / (2 * step)
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize(("kind", "layers", "bidirectional", "read"), slow_if_deep(READINGS))
 def test_logits_and_gradient_equal_numpys_and_difference_quotients_in_every_form(kind, layers, bidirectional, read):
     config = small(kind, layers, bidirectional, read=read)
@@ -179,6 +180,7 @@ def loss_after_frozen_steps(config, frozen, weights, n_frozen):
     return -np.log(softmax(scores)[np.arange(40), LABELS]).mean()
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncated_gradient_equals_difference_quotients_with_the_first_steps_frozen(kind):
     config = small(kind, bptt_steps=2)
