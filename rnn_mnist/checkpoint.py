@@ -20,7 +20,7 @@ from rnn_mnist import files
 from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
 from rnn_mnist.console.command import script
-from rnn_mnist.console.forms import check_state
+from rnn_mnist.console.forms import check_state, read_validation
 from rnn_mnist.console.settings import UserError, convert, read, setting
 
 STATE_FILES = ("last.json", "previous.json")
@@ -94,6 +94,7 @@ def save_state(run, state):
     state = replace(state, log=files.read_text(run / "log.txt"), metrics=files.read_text(run / "metrics.csv"))
     if (path := run / "validation.csv").is_file():
         state = replace(state, validation=files.read_text(path))
+        read_validation(state.validation, path)  # what is damaged must not take the place of what is not
     body = asdict(state)
     files.write(run / "checkpoints" / "last.json", {**body, "digest_of_all": files.digest(body)})
     return state
@@ -160,6 +161,8 @@ def restore_files(run, state):
     files.write(run / "metrics.csv", state.metrics)
     if state.validation:
         files.write(run / "validation.csv", state.validation)
+    else:
+        (run / "validation.csv").unlink(missing_ok=True)
     (run / "result.json").unlink(missing_ok=True)  # last: what has failed before costs nothing
     for folder in (run, run / "checkpoints"):
         for path in folder.glob(f".*{files.BESIDE}"):

@@ -6,6 +6,7 @@ file or imports TensorFlow.
 """
 
 import os
+import re
 from dataclasses import dataclass, fields
 
 from rnn_mnist.cells import cell_of
@@ -164,8 +165,7 @@ def _check_reading(config):
     if N_ROWS * n_rows % config.n_inputs:
         raise UserError(f"the pixels of {n_rows} rows do not fill steps of {named('n_inputs', config.n_inputs)}: read "
                         "more or fewer rows")
-    if permutation != BIT_REVERSAL and not (permutation.isdecimal() and permutation.isascii()
-                                            and int(permutation[:11]) < 2**32):
+    if permutation != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", permutation) and int(permutation) < 2**32):
         raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
                         f"{permutation!r:.60}")
     if config.unroll == "fused" and not cell_of(config).fused:

@@ -112,7 +112,7 @@ class Network:
         for name in sorted(shapes.keys() | arrays.keys()):
             mine, theirs = shapes.get(name), arrays[name].shape if name in arrays else None
             if mine != theirs:
-                raise UserError(f"weights {name}: {_shape(theirs)} there, {_shape(mine)} in this network: the two must "
+                raise UserError(f"weights {name}: shape {theirs} there, {mine} in this network: the two must "
                                 "have the same cell, layers and sizes")
         for name, variable in self.graph.weights.items():
             self.run(variable.initializer, [variable.initializer.inputs[1]], [arrays[name]])
@@ -139,10 +139,6 @@ class Network:
                 self.graph.saver.restore(self.session, prefix)
         except (tf.errors.OpError, ValueError) as error:
             raise UserError(f"the checkpoint cannot be read as one of this network: {reason(error)}") from None
-
-
-def _shape(shape):
-    return "none" if shape is None else " x ".join(map(str, shape))
 
 
 def new_session(graph, n_threads):

@@ -243,6 +243,8 @@ PERMUTATION_92916 = "8028ff1eba5833e7273ccfd96ea9211bd6d9ec929ddf612a958cc874807
     ({"order": "pixels", "n_steps": 28, "n_inputs": 28}, "order='pixels' reads one pixel after the other"),
     ({"order": "permuted", "permutation": "x"}, "permutation must be a whole number from 0 to 4294967295, or bit-rev"),
     ({"order": "permuted", "permutation": "4294967296"}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": "042"}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": "0" * 20 + "9" * 11}, "permutation must be a whole number"),
     ({"order": "permuted", "permutation": "-1"}, "permutation must be a whole number"),
     ({"order": "permuted", "permutation": "9" * 5000}, "permutation must be a whole number"),
     ({"permutation": "7"}, "permutation has no effect with order rows"),

@@ -298,6 +298,25 @@ def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
     assert "init_weights" in (further.path / "log.txt").read_text().splitlines()[0]
 
 
+def test_a_run_that_has_begun_takes_no_other_weights(call):
+    first, other = call(run_name="first"), call(run_name="other", seed=5)
+    warm = call(run_name="warm", init_from=first.path)
+    for run in (first, warm):
+        before = (run.path / "config.json").read_text()
+        assert "init_from has no effect on" in refusal(run.resume, epochs=3, init_from=other.path)
+        assert (run.path / "config.json").read_text() == before
+
+
+def test_a_validation_csv_that_is_not_the_runs_own_costs_nothing(call):
+    run = call()
+    (run.path / "validation.csv").write_text("garbage")
+    assert run.resume(epochs=3).result["epochs"] == 3 and not (run.path / "validation.csv").exists()
+    run = call(valid_steps=3)
+    with on_event("rnn_mnist.checkpoint", lambda *_: (run.path / "validation.csv").write_text("garbage")):
+        assert "validation.csv: its header is not" in refusal(run.resume, epochs=3)
+    assert run.resume(epochs=3).result["epochs"] == 3 and len(run.validation) == 9
+
+
 @pytest.mark.slow
 def test_a_warm_start_is_repeated_only_with_the_same_weights(call, tmp_path):
     first = call(run_name="first")

@@ -97,6 +97,8 @@ def settings_to_resume(run, state, changes):
         raise UserError(f"{named(changed[0])} would change the result of {run}: start a new run instead")
     if moved := [name for name in differences(options_then, options) if name in ("run_name", "runs_dir")]:
         raise UserError(f"{named(moved[0])} has no effect on {run}: leave it out, or move the folder")
+    if options_then.init_from != options.init_from and (state.step >= 0 or not config.init_weights):
+        raise UserError(f"{named('init_from')} has no effect on {run}, which has begun already: leave it out")
     if "epochs" not in given and config.epochs != state.epochs:
         raise UserError(f"{run}/config.json asks for {config.epochs} epochs, its checkpoint for {state.epochs}: "
                         f"say which by {named('epochs', 'N')}")
