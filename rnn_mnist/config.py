@@ -155,7 +155,7 @@ def _check_together(config):
 
 def _check_reading(config):
     """Raise UserError if an image can't be read as the settings say, or a cell can't be trained so."""
-    n_rows, permutation = config.rows_to - config.rows_from, config.permutation
+    n_rows, seed = config.rows_to - config.rows_from, config.permutation
     if n_rows < 1:
         raise UserError(f"{named('rows_from', config.rows_from)} and {named('rows_to', config.rows_to)} leave no row: "
                         "the first must be less")
@@ -165,9 +165,9 @@ def _check_reading(config):
     if N_ROWS * n_rows % config.n_inputs:
         raise UserError(f"the pixels of {n_rows} rows do not fill steps of {named('n_inputs', config.n_inputs)}: read "
                         "more or fewer rows")
-    if permutation != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", permutation) and int(permutation) < 2**32):
+    if seed != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", seed) and int(seed) < 2**32):
         raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
-                        f"{permutation!r:.60}")
+                        f"{seed!r:.60}")
     if config.unroll == "fused" and not cell_of(config).fused:
         raise UserError(f"{named('cell', config.cell)} has no gradient by hand: leave out {named('unroll', 'fused')}")
     if config.bidirectional and config.bptt_steps:
