@@ -211,7 +211,7 @@ def test_forms_agree_on_the_truncated_gradient_of_three_layers(kind, read):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_truncation_works_at_784_steps(kind, tmp_path, toy_data_dir):
+def test_truncation_works_at_784_steps(kind):
     """What is cut off does not matter: pixels that are read before it get no part in the kernel's gradient."""
     config = small(kind, order="pixels", n_steps=784, n_inputs=1, bptt_steps=10, n_neurons=4)
     weights = random_weights(config)

@@ -1,6 +1,6 @@
 """Each optimizer, L2, dropout and the perceptrons' gradients against NumPy in float64; truncation at full length."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -152,17 +152,49 @@ def test_lr_decay_is_a_factor_of_each_epochs_step(tmp_path, toy_data_dir, rule):
     assert weights_digest(by_hand.weights()) == halved.result["weights"]
 
 
-def test_dropout_between_layers_drops_the_same_units_at_every_step_and_never_in_evaluation():
-    config = with_settings(Config(), layers=2, n_neurons=50, dropout=0.5, learning_rate=0.0, replicas=1, n_steps=4,
-                           n_inputs=196)
-    assert config.read == "last"
-    for more in ({}, {"unroll": "static"}, {"unroll": "fused"}, {"bidirectional": True}):
-        network = Network(with_settings(config, **more))
-        plain = network.predict(IMAGES)
-        assert np.array_equal(network.predict(IMAGES), plain)
-        feeds = [network.graph.pixels, network.graph.dropout_rate]
-        first, second = (network.run(network.graph.logits, feeds, [IMAGES, 0.5]) for _ in range(2))
-        assert np.array_equal(first, second) and not np.array_equal(first, plain)  # it goes by the step
+@pytest.mark.parametrize("more", [{}, {"unroll": "static"}, {"unroll": "fused"}, {"bidirectional": True}], ids=str)
+def test_dropout_between_layers_drops_the_same_units_at_every_step_and_none_in_evaluation(more):
+    """Each image's logits are those of one of the ways to drop units, below the top and of the last state."""
+    config = with_settings(Config(), layers=2, n_neurons=2, dropout=0.5, replicas=1, n_steps=4, n_inputs=196, **more)
+    n_units, network = 2 * (1 + config.bidirectional), Network(config)
+    weights = [weights.astype(float) for weights in network.weights().values()]
+    named = dict(zip(network.weights(), weights, strict=True))
+    masks = [np.array(mask) for mask in product((0, 2), repeat=n_units)]
+    ways = {(i, j): two_layers(named, masks[i]) * masks[j] @ named["dense/kernel"] + named["dense/bias"]
+            for i in range(len(masks)) for j in range(len(masks))}
+    feeds = [network.graph.pixels, network.graph.dropout_rate]
+    dropped = network.run(network.graph.logits, feeds, [IMAGES, 0.5])
+    distances = {way: np.abs(logits - dropped).max(axis=1) for way, logits in ways.items()}
+    assert (np.min([*distances.values()], axis=0) < 1e-5).all()
+    taken = {min(distances, key=lambda way, n=n: distances[way][n]) for n in range(len(IMAGES))}
+    assert len({i for i, _ in taken}) > 2 and len({j for _, j in taken}) > 2
+    plain = two_layers(named, np.ones(n_units)) @ named["dense/kernel"] + named["dense/bias"]
+    assert np.abs(network.predict(IMAGES) - plain).max() < 1e-5
+
+
+def two_layers(weights, mask):
+    """Return the last states [n, n_units] of two layers of tanh cells; what the first passes on is times a mask."""
+    steps = IMAGES.reshape(40, 4, 196) / 255
+    for layer in range(2):
+        outputs = []
+        for scope in ("fw", "bw") if len(mask) == 4 else ("",):
+            name = (f"stack_bidirectional_rnn/cell_{layer}/bidirectional_rnn/{scope}" if scope
+                    else f"rnn/multi_rnn_cell/cell_{layer}") + "/basic_rnn_cell/"
+            state, states = np.zeros([40, 2]), []
+            for x in (steps[:, ::-1] if scope == "bw" else steps).swapaxes(0, 1):
+                state = np.tanh(np.concatenate([x, state], axis=1) @ weights[f"{name}kernel"] + weights[f"{name}bias"])
+                states.append(state)
+            last = states[-1]
+            outputs.append((last, np.stack(states[::-1] if scope == "bw" else states, axis=1)))
+        steps = np.concatenate([states for _, states in outputs], axis=2) * mask
+    return np.concatenate([last for last, _ in outputs], axis=1)
+
+
+def test_a_rate_that_has_decayed_to_nothing_changes_nothing():
+    network = Network(MLP)
+    before = network.weights()
+    network.run_epoch([(IMAGES, LABELS)], dropout=0.0, learning_rate=0.001 * 1e-6**60)
+    assert all(np.array_equal(before[name], array) for name, array in network.weights().items())
 
 
 @pytest.mark.parametrize(("l2_on", "kernels"), [("hidden", ["hidden1", "hidden2"]), ("output", ["dense"]),

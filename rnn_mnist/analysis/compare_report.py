@@ -12,6 +12,7 @@ from rnn_mnist import files
 from rnn_mnist.analysis.compare import TABLE_COLUMNS, without_seed
 from rnn_mnist.console.guard import shortened
 from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, data_name, text
+from rnn_mnist.console.log import words as setting_words
 from rnn_mnist.console.tables import table
 from rnn_mnist.run import Run
 
@@ -81,8 +82,7 @@ def as_json(summaries, groups, difference, paired):
 
 def settings_words(settings):
     """Return settings in a few words, as a run's automatic name has them."""
-    return " ".join(f"{name}={'-'.join(map(str, value)) if isinstance(value, tuple) else value}"
-                    for name, value in settings.items())
+    return " ".join(setting_words(name, value, "=") for name, value in settings.items())
 
 
 def _row(summary, repeated, common):

@@ -175,10 +175,11 @@ def _flag_form(item):
 
 
 def _can_apply(base, item):
-    """Tell whether a field has an effect with some flags at least: not if what it needs is a setting without one."""
-    needs = item.metadata["needs"]
-    fixed = needs and not base.__dataclass_fields__[needs[0]].metadata["flag"]
-    return not fixed or settings.applies(vars(base), item)
+    """Tell whether a field has an effect with some flags at least: not if what it needs can't be given by one."""
+    if settings.applies(vars(base), item):
+        return True
+    other = base.__dataclass_fields__[item.metadata["needs"][0]]
+    return other.metadata["flag"] and _can_apply(base, other)
 
 
 def _whole_number(text):
