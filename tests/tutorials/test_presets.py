@@ -40,7 +40,7 @@ def test_settings_of_the_experiments_on_pixels(order, cell, learning_rate, epoch
 def test_flags_make_the_settings_of_an_experiment_on_pixels():
     parser = Parser("")
     add_setting_flags(parser, Config(), RunOptions())
-    flags = "--order pixels --cell lstm --n-neurons 100 --learning-rate 0.001 --clip-norm 1 --epochs 23"
+    flags = "--order pixels --cell lstm --n-neurons 100 --learning-rate 0.001 --clip-norm 1 --epochs 16 --learning-rate 0.0005"
     assert with_settings(Config(), **vars(parser.parse_args(flags.split()))) == PRESETS["pixels-lstm"].config
 
 

@@ -111,7 +111,7 @@ def test_what_was_published_as_a_range_is_shown_as_one():
         "pixels-gru": "0.9600-0.9700", "permuted-basic": "0.3500", "permuted-irnn": "0.8200",
         "permuted-lstm": "0.8600-0.9300", "permuted-gru": "0.8700"}
     assert {row[3:6] for row in shown.values()} == {("0.5000", "-", "-")}
-    assert all("half an hour" in row.remark for row in shown.values())
+    assert all("a quarter of an hour" in row.remark for row in shown.values())
     assert all(("permutation" in row.remark) == name.startswith("permuted") for name, row in shown.items())
     assert rows([Published("mixed", "ab", ((.1, .2), .3))], "x", {"a": .15, "b": 2})[0][2:4] == (
         "0.1000-0.2000 0.3000", "0.1500 2")
@@ -184,9 +184,9 @@ def test_long_ones_are_run_only_if_that_is_said():
     assert choose(["mlp-wide", "all"]) == ([name for name in EXPERIMENTS if name not in LONG], LONG)
     assert choose(["mlp-wide", "all"], long=True) == (list(EXPERIMENTS), [])
     assert choose(["pixels-gru", "rnn-rows"], long=True) == (["pixels-gru", "rnn-rows"], [])
-    assert refusal(choose, ["pixels-gru"]) == "pixels-gru: about 30 min on two cores: add --long"
+    assert refusal(choose, ["pixels-gru"]) == "pixels-gru: about 17 min on two cores: add --long"
     assert refusal(choose, ["pixels-gru", "all", "lstm-3", "pixels-gru"]) == (
-        "lstm-3, pixels-gru: about 36 min on two cores: add --long")
+        "lstm-3, pixels-gru: about 23 min on two cores: add --long")
 
 
 @pytest.mark.parametrize(("names", "epochs", "expected"), [
