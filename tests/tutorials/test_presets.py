@@ -29,7 +29,7 @@ def test_settings_of_the_experiments_on_rows(name, settings):
 
 @pytest.mark.parametrize("order", ["pixels", "permuted"])
 @pytest.mark.parametrize(("cell", "learning_rate", "epochs"), [
-    ("lstm", 0.001, 23), ("gru", 0.001, 26), ("irnn", 0.0001, 80), ("basic", 0.0001, 80)])
+    ("lstm", 0.0005, 16), ("gru", 0.001, 15), ("irnn", 0.0001, 35), ("basic", 0.0001, 15)])
 def test_settings_of_the_experiments_on_pixels(order, cell, learning_rate, epochs):
     assert PRESETS[f"{order}-{cell}"] == Preset(Config(
         order=order, permutation="92916", n_steps=784, n_inputs=1, cell=cell, n_neurons=100, clip_norm=1.0,
@@ -40,7 +40,7 @@ def test_settings_of_the_experiments_on_pixels(order, cell, learning_rate, epoch
 def test_flags_make_the_settings_of_an_experiment_on_pixels():
     parser = Parser("")
     add_setting_flags(parser, Config(), RunOptions())
-    flags = "--order pixels --cell lstm --n-neurons 100 --learning-rate 0.001 --clip-norm 1 --epochs 16 --learning-rate 0.0005"
+    flags = "--order pixels --cell lstm --n-neurons 100 --learning-rate 0.0005 --clip-norm 1 --epochs 16"
     assert with_settings(Config(), **vars(parser.parse_args(flags.split()))) == PRESETS["pixels-lstm"].config
 
 
