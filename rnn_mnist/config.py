@@ -44,7 +44,7 @@ class Config:
                          "pixels, or permuted pixels, 784 of one", needs=RNN,
                          choices=("rows", "columns", "reversed", "pixels", "permuted"))
     permutation: str = setting("92916", "which permutation: the seed of one drawn by NumPy's legacy generator, or "
-                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)), metavar="SEED")
+                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)), metavar="SEED", also=(int,))
     rows_from: int = setting(0, "first row of the image that is read", needs=RNN, low=0, high=N_ROWS - 1)
     rows_to: int = setting(N_ROWS, "row that reading ends before", needs=RNN, low=1, high=N_ROWS)
     n_steps: int = setting(28, "time steps an image is read in", needs=RNN, low=1, high=N_PIXELS)
@@ -64,7 +64,7 @@ class Config:
     dropout: float = setting(0.0, "share of hidden units (rnn: between layers, and of the last state) dropped in "
                              "training", low=0.0, high=0.99)
     bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
-                              at_most=("n_steps", "time steps there are"))
+                              at_most=("n_read", "time steps there are"))
     unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
                           needs=RNN, choices=("dynamic", "static", "fused"))
     replicas: int = setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64,
@@ -84,7 +84,7 @@ class Config:
     patience: int = setting(0, "stop after N validations without a better one, restore the best (0: never)", low=0)
     init_weights: str = setting("", "digest of the weights of another run that training begins with", flag=False)
 
-    n_read = property(lambda self: N_ROWS * (self.rows_to - self.rows_from) // self.n_inputs,
+    n_read = property(lambda self: N_ROWS * max(0, self.rows_to - self.rows_from) // self.n_inputs,
                       doc="The time steps that are read: n_steps, or those of the rows from rows_from to rows_to.")
 
     def __post_init__(self):
@@ -146,11 +146,9 @@ def _check_together(config):
                         f"{named('hidden_sizes', [128, 84])}")
     if config.valid_fraction and config.n_valid:
         raise UserError(f"{named('valid_fraction')} takes the place of {named('n_valid')}: add {named('n_valid', 0)}")
-    if config.patience and not (config.valid_fraction or config.n_valid):
-        raise UserError(f"{named('patience')} watches the validation accuracy: keep some images with "
-                        f"{named('n_valid')}")
-    if config.valid_steps and not (config.valid_fraction or config.n_valid):
-        raise UserError(f"{named('valid_steps')} needs validation images: keep some with {named('n_valid')}")
+    for name in ("patience", "valid_steps"):
+        if getattr(config, name) and not (config.valid_fraction or config.n_valid):
+            raise UserError(f"{named(name)} needs validation images: keep some images with {named('n_valid')}")
 
 
 def _check_reading(config):

@@ -87,6 +87,9 @@ def _split(split, config):
     if config.batch_size > n - n_valid:
         raise UserError(f"{named('batch_size', config.batch_size)} is more than the {n - n_valid} images left for "
                         f"training: give at most {named('batch_size', n - n_valid)}")
+    if config.valid_steps >= (n_steps := (n - n_valid) // config.batch_size) > 0:
+        raise UserError(f"{named('valid_steps', config.valid_steps)} is never within an epoch, which has {n_steps} "
+                        "steps: give less")
     first, last = slice(0, n_valid), slice(n_valid, n)
     if config.valid_fraction:
         first, last = slice(n - n_valid, n), slice(0, n - n_valid)

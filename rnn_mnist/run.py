@@ -32,6 +32,8 @@ class Run:
     def __str__(self):
         return str(self.path)
 
+    __fspath__ = __str__  # where a path is wanted, a run may be given
+
     def __repr__(self):
         return f"Run({str(self)!r})"
 

@@ -86,12 +86,16 @@ def begin_with(network, config, options):
         raise UserError(f"the weights that training began with are not at hand: name their run by {named('init_from')}")
     if options.init_from is None:
         return config
-    with Run(options.init_from).open_network() as other:
-        weights = other.weights()
-    digest = session.weights_digest(weights)
-    if config.init_weights not in ("", digest):
-        raise UserError(f"{named('init_from')} {options.init_from}: its weights are not those that training began with")
-    network.load(weights)
+    try:
+        with Run(options.init_from).open_network() as other:
+            weights = other.weights()
+        digest = session.weights_digest(weights)
+        if config.init_weights not in ("", digest):
+            raise UserError(f"{options.init_from}: its weights are no longer those that training began with: give a "
+                            "copy from then")
+        network.load(weights)
+    except UserError as error:
+        raise UserError(f"{named('init_from')}: {error}") from None
     return replace(config, init_weights=digest)
 
 
@@ -185,13 +189,12 @@ class _Trainer:
         """Validate within an epoch if that is due, save, and return the State; leave if a signal has come."""
         best = False
         if _due(state.n_steps, self.config.valid_steps):
-            valid = self.network.evaluate(*self.data.valid)
             row = {"epochs": state.epoch + state.n_steps / n_steps, "step": state.epoch * n_steps + state.n_steps,
-                   "acc_valid": valid.accuracy, "loss_valid": valid.loss}
+                   **self.valid_figures()}
             self.run.append_validation(row)
             with log.beside_bar():
                 self.run.log(log.step_line(state, row))
-            state, best = _judged(state, valid.accuracy)
+            state, best = _judged(state, row["acc_valid"])
         state = self.save(state, best)
         self.stop_if_asked()
         return state
@@ -249,7 +252,7 @@ class _Trainer:
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)
             values |= {"acc_train": whole.accuracy, "loss_train": whole.loss}
-        for line in log.last_lines(self.run, self.config, values, self.data.test.labels):
+        for line in log.last_lines(self.run, self.config, state, values, self.data.test.labels):
             self.run.log(line)
         self.events.add_result(self.run.path, values)
         if self.options.plots:
@@ -266,10 +269,5 @@ class _Trainer:
         return tensorboard
 
 
-class _CallableModule(types.ModuleType):
-    """Let `rnn_mnist.train(...)` train, too, where this module has taken the function's place in the package."""
-
-    __call__ = staticmethod(train)
-
-
-sys.modules[__name__].__class__ = _CallableModule
+# `rnn_mnist.train(...)` trains, too, where this module has taken the function's place in the package.
+sys.modules[__name__].__class__ = type("CallableModule", (types.ModuleType,), {"__call__": staticmethod(train)})

@@ -34,10 +34,10 @@ def main():
     if args.list:
         say(*table(listing(), "<"))
         return
-    names, left_out = choose(args.names, args.long)
+    names, left_out = choose(args.names, args.long, args.epochs)
     if left_out:
         say(text("left out without --long : {names} (about {time})", names=", ".join(left_out),
-                 time=expected_time(left_out)))
+                 time=expected_time(left_out, args.epochs)))
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from rnn_mnist.tutorials.reproduce import reproduce, terminal_table

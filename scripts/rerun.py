@@ -22,13 +22,14 @@ def main():
     parser.add_argument("run", metavar="RUN", nargs="?", help="run directory; its checkpoints are not needed")
     parser.add_argument("--compare-only", metavar="RUN", nargs=2, help="compare two finished runs, train nothing")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="where the new run goes (default: runs)")
-    add_data_flags(parser, "data_dir")
+    add_data_flags(parser, "data_dir", "init_from")
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")
     from rnn_mnist.analysis.rerun import expectation, rerun, verdict
     say(expectation(*(args.compare_only or [args.run]))[1])
-    pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, signals=noting_signals()))
+    pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, args.init_from,
+                                                 signals=noting_signals()))
     same, lines = verdict(*pair)
     say(*lines)
     return 0 if same else 1

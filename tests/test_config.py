@@ -191,6 +191,10 @@ def test_help_shows_the_defaults_and_imports_nothing_heavy():
             assert item.metadata["help"].split()[0] in done.stdout
     assert "--hidden-sizes" not in done.stdout
     assert "--learning-rate F     step size of the optimizer (default: 0.001)" in done.stdout
+    words = " ".join(done.stdout.split())
+    assert "the cell's memory (only with --cell lstm; default: off)" in words
+    assert "is kept (only with --optimizer momentum; default: 0.9)" in words
+    assert "of that permutation (only with --n-subset N; default: 7)" in words
 
 
 def test_the_help_of_another_experiment_shows_its_own_flags():

@@ -247,8 +247,12 @@ PERMUTATION_92916 = "8028ff1eba5833e7273ccfd96ea9211bd6d9ec929ddf612a958cc874807
     ({"order": "permuted", "permutation": "0" * 20 + "9" * 11}, "permutation must be a whole number"),
     ({"order": "permuted", "permutation": "-1"}, "permutation must be a whole number"),
     ({"order": "permuted", "permutation": "9" * 5000}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": -1}, "permutation must be a whole number"),
+    ({"order": "permuted", "permutation": True}, "permutation must be a text"),
     ({"permutation": "7"}, "permutation has no effect with order rows"),
     ({"rows_from": 14, "rows_to": 14}, "leave no row"), ({"order": "columns", "rows_to": 14}, "leave out rows_from"),
+    ({"rows_from": 14, "rows_to": 3}, "leave no row"),
+    ({"rows_to": 3, "bptt_steps": 20}, "bptt_steps=20 is more than the 3 time steps there are"),
     ({"rows_to": 3, "n_steps": 14, "n_inputs": 56}, "the pixels of 3 rows do not fill steps of n_inputs=56"),
 ])
 def test_readings_that_cannot_be_are_refused(settings, words):

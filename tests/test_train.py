@@ -18,7 +18,7 @@ from reference import rnn_forward
 import rnn_mnist as rm
 from rnn_mnist import data, session
 from rnn_mnist.analysis.rerun import rerun
-from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
 from rnn_mnist.console.forms import TIMES
 from rnn_mnist.console.log import run_name
@@ -236,6 +236,10 @@ def test_patience_stops_early_and_scores_the_best(train):
     best = max(range(len(rows)), key=lambda i: rows[i]["acc_valid"])
     assert len(rows) == best + 3 < 12
     assert result["best_epoch"] == best and result["scored"] == "best"
+    log = (run.path / "log.txt").read_text().splitlines()
+    assert (f"stopped early : 2 validations without a better acc_valid than {rows[best]['acc_valid']:.4f} "
+            f"(epoch {best:03d}), whose weights are scored") == log[best + 4]
+    assert log[-1] == f"next : python scripts/evaluate.py {run.path}"
     again = train("--epochs", best + 1, "--learning-rate", 0.05)
     assert again.result["weights"] == result["weights"]
 
@@ -292,7 +296,7 @@ def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
     first = call(run_name="first")
     still = call(run_name="still", init_from=first.path, learning_rate=0)
     assert still.result["weights"] == first.result["weights"] == still.config.init_weights
-    further = call(run_name="further", init_from=first.path)
+    further = call(run_name="further", init_from=first)
     assert further.metrics[0]["loss_valid"] < first.metrics[0]["loss_valid"]
     assert call(run_name="again", init_from=first.path).result["weights"] == further.result["weights"]
     assert "init_weights" in (further.path / "log.txt").read_text().splitlines()[0]
@@ -326,8 +330,10 @@ def test_a_warm_start_is_repeated_only_with_the_same_weights(call, tmp_path):
     other = call(run_name="other", seed=5)
     first.path.rename(tmp_path / "away")
     other.path.rename(first.path)
-    assert "are not those that training began with" in refusal(rerun, run.path, tmp_path / "reruns")
-    assert "no run directory" in refusal(call, init_from=tmp_path / "nowhere")
+    assert refusal(rerun, run.path, tmp_path / "reruns") == (
+        f"init_from: {first.path}: its weights are no longer those that training began with: give a copy from then")
+    assert rerun(run.path, tmp_path / "reruns", init_from=tmp_path / "away").result["weights"] == run.result["weights"]
+    assert refusal(call, init_from=tmp_path / "nowhere").startswith(f"init_from: {tmp_path}/nowhere: no run directory")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["away", "first", "reruns", "warm"]
 
 
@@ -367,6 +373,16 @@ def test_automatic_name_says_what_differs_and_the_seed(tmp_path):
     run = create_run(Config(n_neurons=50, seed=3), RunOptions(runs_dir=tmp_path),
                      run_name(Config(n_neurons=50, seed=3), Config()), {})
     assert run.name.endswith("_rnn_n_neurons50_s3")
+
+
+def test_automatic_name_of_an_order_of_pixels_leaves_out_what_follows_from_it():
+    assert run_name(with_settings(Config(), order="pixels"), Config()).endswith("_rnn_orderpixels_s42")
+
+
+def test_a_validation_that_would_never_come_is_refused(call, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    assert "valid_steps=10 is never within an epoch, which has 10 steps" in refusal(call, valid_steps=10)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_automatic_names_within_one_second_are_told_apart(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from rnn_mnist.analysis import metrics as scores
 from rnn_mnist.analysis.evaluate import evaluate_run
 from rnn_mnist.config import Config
 from rnn_mnist.console.command import script
+from rnn_mnist.console.forms import best_validation
 from rnn_mnist.console.guard import left_out
 from rnn_mnist.console.languages import KINDS, ORIGINAL
 from rnn_mnist.console.settings import UserError, differences
@@ -49,7 +50,7 @@ def summarise(run, bases=None):
     _check_metrics(run, metrics)
     if result and result["config"] != files.digest(asdict(config)):
         raise UserError(f"{run.path / 'config.json'}: edited: its settings are not those of result.json")
-    best = max((row for row in metrics if row["acc_valid"] is not None), key=lambda row: row["acc_valid"], default={})
+    best = best_validation(metrics, run.validation)
     last = metrics[-1] if metrics else {}
     base = (bases or {}).get(config.model, Config())
     settings = {name: value for name, value in differences(config, base).items() if name not in OWN_COLUMN}

@@ -32,7 +32,7 @@ def report(summaries, groups, difference=None):
         words = ("mean over seeds", "data", "epochs", "seeds", "best acc_valid", "last acc_valid", "acc_test")
         yield from ("", *table([[text(word) for word in words], *map(_group_row, groups)], "<<><<<<"))
     if difference:
-        yield from ("", difference_line(difference))
+        yield from ("", difference_line(difference, *_apart(groups)))
 
 
 def paired_line(test):
@@ -43,17 +43,26 @@ def paired_line(test):
                 "{n_test} test images; p = {p_value:.3g}: {verdict}", **test, verdict=_verdict(test["p_value"]))
 
 
-def difference_line(test):
-    """Return the line that tells what compare.group_difference has found of the two rows of the table of the seeds."""
+def difference_line(test, first, second):
+    """Return the line that tells what compare.group_difference has found of two groups, named in a few words each."""
     if test["p_value"] is None and test["first_minus_second"] == 0:
-        return text("no difference : both rows have the same acc_test with every seed")
+        return text("no difference : {first} and {second} have the same acc_test with every seed", first=first,
+                    second=second)
     if test["p_value"] is None:
-        return text("difference : acc_test of the first row minus the second's is {first_minus_second:+.4f} with every "
-                    "seed: without a spread the interval has no width, and t cannot tell chance from more", **test)
+        return text("difference : acc_test of {first} minus that of {second} is {first_minus_second:+.4f} with every "
+                    "seed: without a spread the interval has no width, and t cannot tell chance from more", **test,
+                    first=first, second=second)
     method = text("Student's t, paired by seed" if test["paired"] else "Welch's t, not paired: the seeds differ")
-    return text("difference : mean acc_test of the first row minus the second's is {first_minus_second:+.4f} (95 % "
+    return text("difference : mean acc_test of {first} minus that of {second} is {first_minus_second:+.4f} (95 % "
                 "interval {low:+.4f} to {high:+.4f}; {method}, df {df:.4g}); p = {p_value:.3g}: {verdict}", **test,
-                method=method, verdict=_verdict(test["p_value"]))
+                first=first, second=second, method=method, verdict=_verdict(test["p_value"]))
+
+
+def _apart(groups):
+    """Return of each group its model and the settings that not all of them have, in a few words."""
+    shared = set.intersection(*(set(group["settings"].items()) for group in groups))
+    return [_model_words(group["model"], dict(item for item in group["settings"].items() if item not in shared))
+            for group in groups]
 
 
 def _verdict(p_value):

@@ -107,8 +107,7 @@ def report(values):
     if not values["trained_with_this_data"]:
         yield text("NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
     if not values["trained_with_these_rows"]:
-        yield text("read : rows {rows_from} to {rows_to} of 28, others than in training", rows_from=values["rows_from"],
-                   rows_to=values["rows_to"])
+        yield text("read : {rows} of 28, others than in training", rows=_rows_read(values))
     if values["as_in_result"] is False:
         yield text("NOTE: NOT AS MANY RIGHT AS IN result.json: another machine, or an edited file")
     yield text("acc_test : {acc:.4f} (95 % interval {low:.4f} to {high:.4f}) loss_test : {loss:.4f}",
@@ -128,6 +127,11 @@ def report(values):
                             for error in values["worst"][:10])], ">")
 
 
+def _rows_read(values):
+    """Return the words for the rows of an image that were read, counted from 1."""
+    return text("rows {first} to {last}", first=values["rows_from"] + 1, last=values["rows_to"])
+
+
 def _class_table(classes):
     """Return the lines of the table of classes, their plain mean last."""
     measures = ("precision", "recall", "f1")
@@ -141,7 +145,10 @@ def draw_evaluation(evaluation):
     """Draw confusion matrix, worst errors and reliability into the Evaluation's folder; yield the paths."""
     from rnn_mnist.plots import scores  # matplotlib takes half a second to import
     values, folder = evaluation.values, evaluation.folder
-    heading = scores.Heading(evaluation.run.name, values["data"], values["acc_test"])
+    name = evaluation.run.name
+    if not values["trained_with_these_rows"]:
+        name += f", {_rows_read(values)}"
+    heading = scores.Heading(name, values["data"], values["acc_test"])
     yield scores.draw_confusion(heading, np.array(values["confusion"]), folder / "confusion.png")
     yield scores.draw_errors(heading, evaluation.images[evaluation.worst], values["worst"], folder / "errors.png")
     bins = metrics.reliability(evaluation.probabilities.max(axis=1), evaluation.predictions == evaluation.labels)

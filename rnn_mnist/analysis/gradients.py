@@ -8,7 +8,7 @@ import numpy as np
 from rnn_mnist.analysis.evaluate import load_test
 from rnn_mnist.analysis.hidden_states import gradient_norms, inspect, open_states
 from rnn_mnist.analysis.steps import note_on_directions
-from rnn_mnist.cells import name_of
+from rnn_mnist.cells import activation_of, name_of
 from rnn_mnist.config import Config
 from rnn_mnist.console.languages import ORIGINAL, data_name, text
 from rnn_mnist.console.settings import UserError
@@ -65,15 +65,21 @@ def report(curves):
         for when, norms in (("start of training", curve.start), ("end of training", curve.end)):
             ratio = f"{norms[-1] / norms[0]:.3g}" if norms[0] else "-"
             rows.append([_name(curve, data_name), text(when), f"{norms[0]:.3g}", f"{norms[-1]:.3g}", ratio,
-                         verdict(norms[0], norms[-1])])
+                         verdict(norms)])
     yield from table([[text(word) for word in head], *rows], "<<>>><")
+    if any(activation_of(curve.config) == "relu" and not all(curve.start) for curve in curves):
+        yield text("ReLU : where what goes into a unit is exactly 0, as before the first ink, no gradient passes it")
     yield from dict.fromkeys(filter(None, (note_on_directions(curve.config) for curve in curves)))
 
 
-def verdict(first, last):
+def verdict(norms):
     """Return what becomes of the gradient between the last state and the first, where it arrives last."""
-    if not first:
-        return text("does not reach the first step")
+    first, last, reached = norms[0], norms[-1], np.flatnonzero(norms)
+    if not len(reached):
+        return text("reaches no step")
+    if reached[0]:
+        return text("does not reach the first {n} steps", n=reached[0]) if reached[0] > 1 else text(
+            "does not reach the first step")
     if not np.isfinite(first + last):
         return text("grows beyond all numbers that float32 holds")
     if max(first, last) < ABOUT_EQUAL * min(first, last):

@@ -59,12 +59,12 @@ def read_finished(path):
     return FinishedRun(run, config, metrics, result, environment)
 
 
-def rerun(path, runs_dir="runs", data_dir=None, **more):
+def rerun(path, runs_dir="runs", data_dir=None, init_from=None, **more):
     """Train again what a finished run's config.json says, into a new directory of runs_dir; return the new Run.
 
     Checkpoints are not needed. Where this processor lacks the run's instruction set, the best that it has takes its
-    place. more: what else train takes, such as signals. Raise UserError if the run is not finished, was edited, or its
-    data are not to be had.
+    place. init_from: where the run is now whose weights it began with, if it has moved; more: what else train takes.
+    Raise UserError if the run is not finished, was edited, or its data are not to be had.
     """
     run, config, *_ = read_finished(path)
     options = run.settings[1]
@@ -74,7 +74,8 @@ def rerun(path, runs_dir="runs", data_dir=None, **more):
     check_data(run, run.environment.get("data_digest"), source)
     name = f"{run.path.resolve().name}_rerun_{time.strftime('%Y%m%d-%H%M%S')}"
     return train(replace(config, isa=machine.to_look_with(config.isa)),
-                 replace(options, data_dir=data_dir, run_name=None, runs_dir=runs_dir), name=name, **more)
+                 replace(options, data_dir=data_dir, init_from=init_from or options.init_from, run_name=None,
+                         runs_dir=runs_dir), name=name, **more)
 
 
 def run_differences(first, second):

@@ -44,24 +44,27 @@ class Parser(argparse.ArgumentParser):
 def add_setting_flags(parser, *bases):
     """Add a flag for every setting of instances of settings classes, whose values the help shows as defaults.
 
-    A flag that is not given leaves nothing in the parsed arguments. The help leaves out what can have no effect.
+    A flag that is not given leaves nothing in the parsed arguments. The help leaves out what can have no effect, and
+    says of other flags with what they have one.
     """
     group = parser.add_argument_group("settings")
     for base in bases:
         for item in dataclasses.fields(base):
             if item.metadata["flag"]:
-                help = f"{item.metadata['help']} (default: {_shown(getattr(base, item.name))})"
+                help = f"{item.metadata['help']} ({_condition(base, item)}default: {_shown(getattr(base, item.name))})"
                 group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS, **_flag_form(item),
                                    help=help if _can_apply(base, item) else argparse.SUPPRESS)
 
 
 def add_data_flags(parser, *names):
-    """Add those of the flags data, data_dir and offline, as training has them, to a script's parser."""
+    """Add those of the flags data, data_dir, init_from and offline, as training has them, to a script's parser."""
     if "data" in names:
         parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto",
                             help="mnist, synthetic, or auto: mnist if it can be had (default: auto)")
     if "data_dir" in names:
         parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
+    if "init_from" in names:
+        parser.add_argument("--init-from", metavar="RUN", help="where the run is now whose weights it began with")
     if "offline" in names:
         parser.add_argument("--offline", action="store_true", help="make no network call")
 
@@ -180,6 +183,14 @@ def _can_apply(base, item):
         return True
     other = base.__dataclass_fields__[item.metadata["needs"][0]]
     return other.metadata["flag"] and _can_apply(base, other)
+
+
+def _condition(base, item):
+    """Return the words for the other flag that a field has an effect with only, nothing if there is none."""
+    other, values = item.metadata["needs"] or ("", None)
+    if not other or not base.__dataclass_fields__[other].metadata["flag"]:
+        return ""
+    return f"only with {' or '.join(f'{flag_name(other)} {value}' for value in values or ('N',))}; "
 
 
 def _whole_number(text):

@@ -58,6 +58,17 @@ def read_validation(content, path):
     return [{**row, "step": int(row["step"])} for row in rows]
 
 
+def best_validation(metrics, within):
+    """Return {epoch, trained, acc_valid, loss_valid} of the first validation with the best accuracy, {} if none was.
+
+    metrics, within: the rows of metrics.csv and of validation.csv; trained: epochs, with a fraction, until then.
+    """
+    rows = [{**row, "trained": row["epoch"] + 1} for row in metrics if row["acc_valid"] is not None]
+    rows += [{**row, "epoch": int(row["epochs"]), "trained": row["epochs"]} for row in within]
+    best = max(sorted(rows, key=lambda row: row["trained"]), key=lambda row: row["acc_valid"], default={})
+    return {name: best[name] for name in ("epoch", "trained", "acc_valid", "loss_valid") if best}
+
+
 def _read_rows(content, path, columns, most, may_be_empty=()):
     """Return the rows of a CSV text as dicts of finite floats, or None where a column that may be is empty."""
     if content.count("\n") > most + 1:

@@ -29,8 +29,8 @@ def first_line(config, data):
 
 def run_name(config, base):
     """Return the name of a new run: time, model, what differs from base, seed."""
-    differing = [words(name, value, "") for name, value in differences(config, base).items()
-                 if name not in ("model", "seed")]
+    told = {"model", "seed"} | ({"n_steps", "n_inputs"} if config.n_inputs == 1 and config.order != "rows" else set())
+    differing = [words(name, value, "") for name, value in differences(config, base).items() if name not in told]
     return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *differing, f"s{config.seed}"])[:200]
 
 
@@ -62,11 +62,15 @@ def step_line(state, row):
             f"loss_valid : {row['loss_valid']:.4f} loss_running : {state.xentropy / state.n_images:.4f}")
 
 
-def last_lines(run, config, values, labels):
-    """Yield the lines that end a log: the training set if it was scored, the result, and what to do next.
+def last_lines(run, config, state, values, labels):
+    """Yield the lines that end a log: whether patience did, the training set if it was scored, the result, what next.
 
-    values: those of result.json; labels: int [n], the test set's.
+    state: the checkpoint.State; values: those of result.json; labels: int [n], the test set's.
     """
+    impatient = config.patience and state.n_worse >= config.patience
+    if impatient:
+        yield (f"stopped early : {state.n_worse} validations without a better acc_valid than "
+               f"{state.best_acc_valid:.4f} (epoch {state.best_epoch:03d}), whose weights are scored")
     if "acc_train" in values:
         yield f"acc_train : {values['acc_train']:.4f} loss_train : {values['loss_train']:.4f}"
     if config.l2:
@@ -80,7 +84,10 @@ def last_lines(run, config, values, labels):
     if values["n_correct_test"] < often + 2 * math.sqrt(often * (1 - often / values["n_test"])):
         yield (f"NOTE: NO BETTER THAN GUESSING ({often} of {values['n_test']} test images are of one digit): try "
                "another learning rate or activation, or train longer")
-    yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
+    if impatient:
+        yield f"next : {script('evaluate')} {shlex.quote(str(run))}"
+    else:
+        yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
 
 
 def resume_command(run, config):

@@ -48,8 +48,8 @@ def resume_hint(run):
 def setting(default, help, *, needs=None, flag=True, **limits):
     """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0).
 
-    limits: low and high; choices; longest, of how many numbers; at_most: (other setting, what it counts); and metavar,
-    what the help calls a text.
+    limits: low and high; choices; longest, of how many numbers; at_most: (other attribute, what it counts); also, other
+    types that a text may be made of; and metavar, what the help calls a text.
     """
     return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
 
@@ -117,7 +117,7 @@ def _converted(item, value):
     if kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)
     numbers = value if kind is tuple and isinstance(value, list | tuple) else (value,)
-    wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind,)
+    wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind, *limits.get("also", ()))
     if wrong := [number for number in numbers if type(number) not in wanted]:
         raise UserError(f"{named(item.name)} must be {_TYPE_WORDS[kind]}, got {wrong[0]!r:.60}")
     if len(numbers) > limits.get("longest", len(numbers)):

@@ -2,6 +2,7 @@
 
 from matplotlib.ticker import MaxNLocator
 
+from rnn_mnist.console.forms import best_validation
 from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.plots import style
 from rnn_mnist.plots.style import text
@@ -14,7 +15,7 @@ def draw_curves(name, metrics, data, path, within=()):
     within: what was validated within epochs, a list of {column: number}.
     """
     figure = style.new_figure(10, 4.2)
-    best = max((row for row in metrics if row["acc_valid"] is not None), key=lambda row: row["acc_valid"], default=None)
+    best = best_validation(metrics, within)
     for axes, (measure, label) in zip(figure.subplots(1, 2), (("acc", "accuracy"), ("loss", "loss (nats)")),
                                       strict=True):
         _draw_line(axes, metrics, f"{measure}_running", text("training (mean over the epoch)"), 1, "s--")
@@ -23,7 +24,7 @@ def draw_curves(name, metrics, data, path, within=()):
             axes.plot([row["epochs"] - 1 for row in within], [row[f"{measure}_valid"] for row in within], ".",
                       color=style.COLORS[5], label=text("validation (within an epoch)"), zorder=0)
         if best:
-            axes.axvline(best["epoch"], color=style.GREY, linestyle=":", zorder=0,
+            axes.axvline(best["trained"] - 1, color=style.GREY, linestyle=":", zorder=0,
                          label=text("best epoch: {epoch} ({value:.4f})", epoch=best["epoch"],
                                     value=best[f"{measure}_valid"]))
         style_axes(axes, text("epoch"), text(label))
@@ -37,6 +38,7 @@ def draw_curves(name, metrics, data, path, within=()):
 def style_axes(axes, x_label, y_label):
     """Label the axes of a curve over epochs: whole numbers below, a light grid."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0f}" if x >= 0 else "")  # before epoch 0's end there is room
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)

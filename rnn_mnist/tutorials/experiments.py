@@ -1,5 +1,6 @@
 """The experiments that reproduce.py runs: what they are, how long they take, and which of them a command line means."""
 
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -19,25 +20,27 @@ EXPERIMENTS = {
     "rnn-rows-100": (240, "the network of A for 100 epochs"),
     "rnn-relu-3": (120, "rows: three recurrent layers of 100 ReLU units, all their last states read, 10 epochs"),
     "lstm-3": (360, "rows: three layers of 150 LSTM units, 10 epochs"),
-    **{f"{order}-{cell}": (seconds, f"{how}: 100 {units}, {PRESETS[f'{order}-{cell}'].config.epochs} epochs")
-       for order, how in _ORDERS.items() for cell, (seconds, units) in _UNITS.items()},
+    **{f"{order}-{cell}": (seconds, "{order}: 100 {units}, {epochs} epochs")
+       for order in _ORDERS for cell, (seconds, _) in _UNITS.items()},
 }
-LONG = [name for name, (seconds, _) in EXPERIMENTS.items() if seconds > 300]  # run only with --long
+_LONG = 300  # seconds
+LONG = [name for name, (seconds, _) in EXPERIMENTS.items() if seconds > _LONG]  # run only with --long
 START = 5  # seconds that even the shortest training takes, to build the network, save and draw
 
 
-def choose(names, long=False):
+def choose(names, long=False, epochs=None):
     """Return (the experiments that names stand for, each once, those that all leaves out unless long).
 
-    Raise UserError if one is unknown, if none is given, or if a long one is named without long.
+    epochs: at most that many each. Raise UserError if one is unknown, if none is given, or if a long one is named
+    without long.
     """
     unknown = [name for name in names if name not in ("all", *EXPERIMENTS)]
     if unknown or not names:
         what = f"{unknown[0]:.40}: no such experiment" if unknown else "no experiment named"
         raise UserError(f"{what}: give all, or any of {', '.join(EXPERIMENTS)}")
-    left_out = [] if long else LONG
+    left_out = [] if long else [name for name in LONG if _seconds(name, epochs) > _LONG]
     if refused := [name for name in left_out if name in names]:
-        raise UserError(f"{', '.join(refused)}: about {expected_time(refused)} on two cores: add --long")
+        raise UserError(f"{', '.join(refused)}: about {expected_time(refused, epochs)} on two cores: add --long")
     if "all" in names:
         return [name for name in EXPERIMENTS if name not in left_out], left_out
     return list(dict.fromkeys(names)), []
@@ -45,17 +48,27 @@ def choose(names, long=False):
 
 def expected_time(names, epochs=None):
     """Return in words how long experiments take together; epochs: at most that many each."""
-    total = 0
-    for name in names:
-        of = PRESETS[name].config.epochs if name in PRESETS else 1
-        total += max(START, EXPERIMENTS[name][0] * min(1, (epochs or of) / of))
-    return _words(total)
+    return _words(sum(_seconds(name, epochs) for name in names))
+
+
+def _seconds(name, epochs):
+    """Return how long an experiment takes, with at most so many epochs if any number is given."""
+    of = PRESETS[name].config.epochs if name in PRESETS else 1
+    return max(START, EXPERIMENTS[name][0] * min(1, (epochs or of) / of))
 
 
 def listing():
     """Return a table of the experiments: name, time, --long where it is needed, what it is."""
-    return [(name, f"about {_words(seconds)}", "--long" if name in LONG else "", what)
-            for name, (seconds, what) in EXPERIMENTS.items()]
+    return [(name, text("about {time}", time=_words(seconds)), "--long" if name in LONG else "",
+             text(what, **_fields(name))) for name, (seconds, what) in EXPERIMENTS.items()]
+
+
+def _fields(name):
+    """Return what an experiment's words leave open: {field: text}, for those on orders of pixels."""
+    order, _, cell = name.partition("-")
+    if order not in _ORDERS:
+        return {}
+    return {"order": text(_ORDERS[order]), "units": text(_UNITS[cell][1]), "epochs": PRESETS[name].config.epochs}
 
 
 def _words(seconds):

@@ -171,6 +171,14 @@ def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
     assert names(lines[1:]) == [str(tmp_path / part / "same") for part in "xy"]
 
 
+def test_the_best_validation_may_lie_within_an_epoch(tmp_path):
+    run = make_run(tmp_path, "a", (.7, .8), valid_steps=5)
+    for epochs, acc_valid in ((.5, .6), (1.25, .9), (1.75, .9)):
+        run.append_validation({"epochs": epochs, "step": int(20 * epochs), "acc_valid": acc_valid, "loss_valid": .3})
+    summary = comparison.summarise(run)
+    assert (summary["best_epoch"], summary["best_acc_valid"], summary["acc_valid"]) == (1, .9, .8)
+
+
 # ---- two groups of seeds ----
 
 def make_group(folder, name, counts, **settings):
@@ -183,7 +191,7 @@ def difference(folder):
     """Return (what is found of two groups in a folder, the line that tells it or None)."""
     summaries = comparison.summarise_all([folder])
     found = comparison.group_difference(summaries, comparison.group_over_seeds(summaries))
-    return found, found and shown.difference_line(found)
+    return found, found and shown.difference_line(found, "a", "b")
 
 
 def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(tmp_path):
@@ -198,8 +206,8 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
     _, table, said = done.stdout.split("\n\n")
     assert [line.startswith("rnn n_neurons=300") for line in table.splitlines()[1:]] == [True, False]
     assert said.splitlines() == [
-        "difference : mean acc_test of the first row minus the second's is +0.0050 (95 % interval +0.0025 to +0.0075; "
-        "Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
+        "difference : mean acc_test of rnn n_neurons=300 minus that of rnn is +0.0050 (95 % interval +0.0025 to "
+        "+0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
         f"written : {tmp_path / 'comparison.png'}"]
     found = json.loads(compare("--json", tmp_path).stdout)["group_difference"]
     half = 4.3027 * .0010 / 3**.5

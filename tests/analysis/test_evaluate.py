@@ -11,6 +11,7 @@ import pytest
 from helpers import idx_bytes, refusal, user_environment
 from made_runs import make_run
 from matplotlib.text import Text
+from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from rnn_mnist.analysis.evaluate import draw_evaluation, report
@@ -133,7 +134,27 @@ def test_the_report_tells_the_figures(evaluated):
     assert len(korean) == len(english.splitlines())
 
 
-# ---- other data ----
+# ---- other rows, other data ----
+
+def test_other_rows_are_scored_as_numpy_scores_them_and_named(trained, drawn):
+    run = Run(trained / "rnn")
+    with run.open_network() as network:
+        weights = network.weights()
+    found = run.evaluate(rows_from=4, rows_to=18)
+    state = np.zeros([200, run.config.n_neurons])
+    for row in np.moveaxis(found.images / 255, 1, 0)[4:18]:
+        state = np.tanh(np.concatenate([row, state], axis=1) @ weights["rnn/basic_rnn_cell/kernel"]
+                        + weights["rnn/basic_rnn_cell/bias"])
+    logits = state @ weights["dense/kernel"] + weights["dense/bias"]
+    assert found.probabilities == pytest.approx(softmax(logits, axis=1), abs=1e-5)
+    assert not found.values["trained_with_these_rows"] and found.values["as_in_result"] is None
+    assert "read : rows 5 to 18 of 28, others than in training" in list(report(found.values))
+    paths = list(draw_evaluation(found))
+    assert {path.parent for path in paths} == {run.path / "plots" / "rows-4-to-18"}
+    for figure in drawn:
+        assert figure.get_suptitle().startswith("rnn, rows 5 to 18\n")
+
+
 
 def test_other_data_is_named_as_such_and_does_not_touch_the_runs_own_pictures(a_run, tmp_path):
     images = np.random.RandomState(0).randint(256, size=(30, 28, 28))

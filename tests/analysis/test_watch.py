@@ -260,7 +260,7 @@ def test_gradient_through_time_compares_runs(toy_runs, call):
     assert "start of training" in lines[1] and "end of training" in lines[2]
     curve = gradients.gradient_curve(compared[1])
     assert curve.start.shape == curve.end.shape == (14,)
-    told = gradients.verdict(curve.end[0], curve.end[-1])
+    told = gradients.verdict(curve.end)
     figures = [f"{value:.3g}" for value in (curve.end[0], curve.end[-1], curve.end[-1] / curve.end[0])]
     assert lines[4].endswith(told) and lines[4].removesuffix(told).split()[-3:] == figures
     assert lines[5] == f"written : {compared[0].path / 'plots' / 'gradient-through-time-compared.png'}"
@@ -306,10 +306,15 @@ def test_the_real_command_lines(toy_data_dir, tmp_path, flags, unit):
 
 @pytest.mark.parametrize(("first", "last", "words"), [
     (.01, .17, "fades x17 on"), (.001, .17, "fades x170 on"), (1.14, .136, "grows x8.4 on"),
-    (1., 1.1, "keeps its size"), (0., 1., "does not reach"), (1e-300, .5, "fades x5e+299 on"),
+    (1., 1.1, "keeps its size"), (0., 1., "does not reach the first step"), (0., 0., "reaches no step"),
+    (1e-300, .5, "fades x5e+299 on"),
     (np.inf, 1., "grows beyond"), (np.nan, 1., "grows beyond")])
 def test_the_way_the_gradient_goes_is_said(first, last, words):
-    assert gradients.verdict(first, last).startswith(words)
+    assert gradients.verdict(np.array([first, last])).startswith(words)
+
+
+def test_how_far_the_gradient_goes_is_said():
+    assert gradients.verdict(np.array([0., 0., 0., 1e-30, .5])) == "does not reach the first 3 steps"
 
 
 @pytest.mark.parametrize(("script", "flags"), [("watch_digit", ("--test-index", 0)), ("gradient_through_time", ())])

@@ -49,6 +49,15 @@ def test_learning_curves_show_the_metrics_and_mark_the_best_epoch(tmp_path, draw
     assert {"a\nlearning curves, original MNIST", "accuracy", "loss (nats)", "epoch"} <= set(texts(drawn[0]))
 
 
+def test_the_best_validation_may_lie_within_an_epoch(tmp_path, drawn):
+    within = [{"epochs": .5, "acc_valid": .7, "loss_valid": .6}, {"epochs": 1.25, "acc_valid": .95, "loss_valid": .1}]
+    draw_curves("a", metrics(.8, .95), ORIGINAL, tmp_path / "a.png", within)
+    accuracy, loss = lines(drawn[0])
+    assert accuracy["validation (within an epoch)"] == ([-.5, .25], [.7, .95])
+    assert accuracy["best epoch: 1 (0.9500)"][0] == loss["best epoch: 1 (0.1000)"][0] == [.25, .25]
+    assert {"0", "1"} <= set(texts(drawn[0])) and "-1" not in texts(drawn[0])
+
+
 def test_learning_curves_of_synthetic_data_say_so(tmp_path, drawn):
     draw_curves("a", metrics(.8, .9), SYNTHETIC, tmp_path / "a.png")
     assert "a\nlearning curves, synthetic digits, not MNIST" in texts(drawn[0])

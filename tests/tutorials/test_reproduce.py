@@ -185,6 +185,8 @@ def test_long_ones_are_run_only_if_that_is_said():
     assert choose(["mlp-wide", "all"], long=True) == (list(EXPERIMENTS), [])
     assert choose(["pixels-gru", "rnn-rows"], long=True) == (["pixels-gru", "rnn-rows"], [])
     assert refusal(choose, ["pixels-gru"]) == "pixels-gru: about 17 min on two cores: add --long"
+    assert choose(["pixels-gru"], epochs=2) == (["pixels-gru"], [])
+    assert choose(["all"], epochs=4)[1] == ["pixels-lstm", "permuted-lstm"]
     assert refusal(choose, ["pixels-gru", "all", "lstm-3", "pixels-gru"]) == (
         "lstm-3, pixels-gru: about 23 min on two cores: add --long")
 
@@ -192,13 +194,13 @@ def test_long_ones_are_run_only_if_that_is_said():
 @pytest.mark.parametrize(("names", "epochs", "expected"), [
     (["rnn-rows"], None, "12 s"), (["rnn-rows"], 99, "12 s"), (["mlp-wide", "lstm-3"], None, "6 min"),
     (["lstm-3"], 2, "72 s"), (["mlp-sigmoid", "mlp-relu"], 1, "10 s"),
-    (["numpy-inference", "rnn-relu-3"], 5, "70 s"), (LONG[-8:], None, "4.0 h")])
+    (["numpy-inference", "rnn-relu-3"], 5, "70 s"), (LONG[-8:], None, "1.8 h")])
 def test_the_expected_time_is_that_of_the_epochs_trained(names, epochs, expected):
     assert expected_time(names, epochs) == expected
 
 
-@pytest.mark.parametrize(("lang", "line"), [("en", "expected : about 68 s on two cores"),
-                                            ("ko", "예상 : 2코어에서 약 68 s")])
+@pytest.mark.parametrize(("lang", "line"), [("en", "expected : about 63 s on two cores"),
+                                            ("ko", "예상 : 2코어에서 약 63 s")])
 def test_the_time_is_told_before_anything_is_trained(tmp_path, toy_data_dir, monkeypatch, capsys, lang, line):
     from rnn_mnist.tutorials import reproduce
 
@@ -221,11 +223,17 @@ def test_the_time_is_told_before_anything_is_trained(tmp_path, toy_data_dir, mon
 def test_all_tells_what_it_leaves_out_and_how_long_that_takes(tmp_path, folder):
     done = command("all", "--data-dir", folder, "--runs-dir", tmp_path / "runs")  # too few images: nothing is trained
     assert done.returncode == 2
-    assert done.stdout == f"left out without --long : {', '.join(LONG)} (about 4.1 h)\n"
+    assert done.stdout == f"left out without --long : {', '.join(LONG)} (about 1.9 h)\n"
     assert not any(name in done.stderr for name in LONG) and "rnn-rows-100" in done.stderr
     done = command("all", "--long", "--data-dir", folder, "--runs-dir", tmp_path / "runs")
     assert (done.returncode, done.stdout) == (2, "")
     assert all(name in done.stderr for name in LONG)
+
+
+def test_the_list_speaks_korean():
+    lines = command("--list", "--lang", "ko").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(EXPERIMENTS)
+    assert all(re.search("  약 .*[가-힣]", line) for line in lines) and not any(" epochs" in line for line in lines)
 
 
 def test_list_shows_every_experiment_without_tensorflow():
@@ -239,7 +247,7 @@ def test_list_shows_every_experiment_without_tensorflow():
 
 
 @pytest.mark.parametrize("flags", [["nosuch"], [], ["rnn-rows", "--epochs", "many"], ["rnn-rows", "--nosuch"],
-                                   ["pixels-lstm", "--epochs", "1"]])
+                                   ["pixels-lstm", "--epochs", "9"]])
 def test_wrong_command_lines_end_in_one_line(tmp_path, flags):
     done = command(*flags, "--runs-dir", tmp_path / "runs")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
