@@ -55,6 +55,8 @@ def read_validation(content, path):
     steps = [row["step"] for row in rows]
     if any(step != int(step) or step <= before for step, before in zip(steps, [0, *steps], strict=False)):
         raise UserError(f"{path}: damaged: its steps do not go up")
+    if not all(0 <= row["acc_valid"] <= 1 for row in rows):
+        raise UserError(f"{path}: damaged: an accuracy cannot be")
     return [{**row, "step": int(row["step"])} for row in rows]
 
 
