@@ -44,7 +44,7 @@ def _pixelwise(order, remark, **acc_test):
 
 
 _BAND_SET = "band set by hand around the published figure, not measured on runs of ours"
-_SHORTER = "published runs took up to hundreds of epochs, ours a quarter of an hour or so"
+_SHORTER = "published runs took up to hundreds of epochs, ours half an hour at most"
 _OTHER_PERMUTATIONS = "papers differ in the permutation"
 
 # A band is the mean plus and minus three standard deviations, an accuracy's cut off at 1. Of right runs about one in a
