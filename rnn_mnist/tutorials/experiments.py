@@ -39,8 +39,8 @@ def choose(names, long=False, epochs=None):
     if unknown or not names:
         what = f"{unknown[0]:.40}: no such experiment" if unknown else "no experiment named"
         raise UserError(f"{what}: give all, or any of {', '.join(EXPERIMENTS)}")
-    left_out = [] if long else [name for name in LONG if _seconds(name, epochs) > _LONG]
-    if refused := [name for name in left_out if name in names]:
+    left_out = [] if long else [name for name in LONG if name not in names]
+    if refused := [name for name in LONG if name in names and not long and _seconds(name, epochs) > _LONG]:
         raise UserError(f"{', '.join(refused)}: about {expected_time(refused, epochs)} on two cores: add --long")
     if "all" in names:
         return [name for name in EXPERIMENTS if name not in left_out], left_out
