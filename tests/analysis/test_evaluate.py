@@ -136,12 +136,11 @@ def test_the_report_tells_the_figures(evaluated):
 
 # ---- other rows, other data ----
 
-def test_other_rows_are_scored_as_numpy_scores_them_and_named(trained, drawn):
-    run = Run(trained / "rnn")
-    with run.open_network() as network:
+def test_other_rows_are_scored_as_numpy_scores_them_and_named(a_run, drawn):
+    with a_run.open_network() as network:
         weights = network.weights()
-    found = run.evaluate(rows_from=4, rows_to=18)
-    state = np.zeros([200, run.config.n_neurons])
+    found = a_run.evaluate(rows_from=4, rows_to=18)
+    state = np.zeros([200, a_run.config.n_neurons])
     for row in np.moveaxis(found.images / 255, 1, 0)[4:18]:
         state = np.tanh(np.concatenate([row, state], axis=1) @ weights["rnn/basic_rnn_cell/kernel"]
                         + weights["rnn/basic_rnn_cell/bias"])
@@ -150,7 +149,7 @@ def test_other_rows_are_scored_as_numpy_scores_them_and_named(trained, drawn):
     assert not found.values["trained_with_these_rows"] and found.values["as_in_result"] is None
     assert "read : rows 5 to 18 of 28, others than in training" in list(report(found.values))
     paths = list(draw_evaluation(found))
-    assert {path.parent for path in paths} == {run.path / "plots" / "rows-4-to-18"}
+    assert {path.parent for path in paths} == {a_run.path / "plots" / "rows-4-to-18"}
     for figure in drawn:
         assert figure.get_suptitle().startswith("rnn, rows 5 to 18\n")
 
