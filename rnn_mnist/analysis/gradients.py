@@ -67,9 +67,15 @@ def report(curves):
             rows.append([_name(curve, data_name), text(when), f"{norms[0]:.3g}", f"{norms[-1]:.3g}", ratio,
                          verdict(norms)])
     yield from table([[text(word) for word in head], *rows], "<<>>><")
-    if any(activation_of(curve.config) == "relu" and not all(curve.start) for curve in curves):
+    if any(map(_is_blocked, curves)):
         yield text("ReLU : where what goes into a unit is exactly 0, as before the first ink, no gradient passes it")
     yield from dict.fromkeys(filter(None, (note_on_directions(curve.config) for curve in curves)))
+
+
+def _is_blocked(curve):
+    """Tell whether ReLU lets no gradient pass at a step that is not cut off."""
+    reached = np.minimum(curve.start, curve.end)[-curve.config.bptt_steps:]
+    return activation_of(curve.config) == "relu" and not reached.all()
 
 
 def verdict(norms):

@@ -313,6 +313,15 @@ def test_the_way_the_gradient_goes_is_said(first, last, words):
     assert gradients.verdict(np.array([first, last])).startswith(words)
 
 
+@pytest.mark.parametrize(("settings", "end", "said"), [
+    ({"cell": "irnn"}, [0., .1, .2], True), ({"cell": "irnn"}, [.1, .1, .2], False), ({}, [0., .1, .2], False),
+    ({"activation": "relu", "bptt_steps": 2}, [0., .1, .2], False),
+    ({"activation": "relu", "bptt_steps": 2}, [0., 0., .2], True)])
+def test_that_relu_lets_no_gradient_pass_is_said(settings, end, said):
+    lines = list(gradients.report([curve("a", [0. if "bptt_steps" in settings else .1, .1, .2], end, **settings)]))
+    assert any(line.startswith("ReLU : ") for line in lines) == said
+
+
 def test_how_far_the_gradient_goes_is_said():
     assert gradients.verdict(np.array([0., 0., 0., 1e-30, .5])) == "does not reach the first 3 steps"
 
