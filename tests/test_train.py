@@ -377,6 +377,8 @@ def test_automatic_name_says_what_differs_and_the_seed(tmp_path):
 
 def test_automatic_name_of_an_order_of_pixels_leaves_out_what_follows_from_it():
     assert run_name(with_settings(Config(), order="pixels"), Config()).endswith("_rnn_orderpixels_s42")
+    other = Config(order="columns", n_steps=784, n_inputs=1)
+    assert run_name(other, Config()).endswith("_rnn_ordercolumns_n_steps784_n_inputs1_s42")
 
 
 def test_a_validation_that_would_never_come_is_refused(call, tmp_path):

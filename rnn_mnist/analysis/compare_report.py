@@ -59,10 +59,11 @@ def difference_line(test, first, second):
 
 
 def _apart(groups):
-    """Return of each group its model and the settings that not all of them have, in a few words."""
-    shared = set.intersection(*(set(group["settings"].items()) for group in groups))
-    return [_model_words(group["model"], dict(item for item in group["settings"].items() if item not in shared))
-            for group in groups]
+    """Return of each group its model and the settings that not all of them have, epochs included, in a few words."""
+    settings = [{**group["settings"], "epochs": group["epochs"]} for group in groups]
+    shared = set.intersection(*(set(each.items()) for each in settings))
+    return [_model_words(group["model"], {name: value for name, value in each.items() if (name, value) not in shared})
+            for group, each in zip(groups, settings, strict=True)]
 
 
 def _verdict(p_value):

@@ -29,7 +29,8 @@ def first_line(config, data):
 
 def run_name(config, base):
     """Return the name of a new run: time, model, what differs from base, seed."""
-    told = {"model", "seed"} | ({"n_steps", "n_inputs"} if config.n_inputs == 1 and config.order != "rows" else set())
+    pixelwise = config.order in ("pixels", "permuted") and config.n_inputs == 1
+    told = ("model", "seed", *(("n_steps", "n_inputs") if pixelwise else ()))  # the last two go without saying then
     differing = [words(name, value, "") for name, value in differences(config, base).items() if name not in told]
     return "_".join([time.strftime("%Y%m%d-%H%M%S"), config.model, *differing, f"s{config.seed}"])[:200]
 

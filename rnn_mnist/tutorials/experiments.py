@@ -32,8 +32,8 @@ START = 5  # seconds that even the shortest training takes, to build the network
 def choose(names, long=False, epochs=None):
     """Return (the experiments that names stand for, each once, those that all leaves out unless long).
 
-    epochs: at most that many each. Raise UserError if one is unknown, if none is given, or if a long one is named
-    without long.
+    epochs: at most that many each. Raise UserError if one is unknown, if none is given, or if one that takes
+    long is named without long.
     """
     unknown = [name for name in names if name not in ("all", *EXPERIMENTS)]
     if unknown or not names:

@@ -218,6 +218,12 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
     assert "difference" not in done.stdout and done.stdout.splitlines()[0] == ",".join(comparison.TABLE_COLUMNS)
 
 
+def test_groups_that_differ_in_epochs_only_are_named_by_them(tmp_path):
+    make_group(tmp_path, "a", {1: 9500, 2: 9400}, acc_valid=(.9, .95))
+    make_group(tmp_path, "b", {1: 9510, 2: 9440}, acc_valid=(.9, .95, .96))
+    assert "mean acc_test of rnn epochs=3 minus that of rnn epochs=2 is +0.0025 " in compare(tmp_path).stdout
+
+
 def test_two_groups_of_different_seeds_are_not_paired(tmp_path):
     make_group(tmp_path, "a", {1: 9500, 2: 9400, 3: 9600}, n_neurons=300, acc_valid=(.9, .95))
     make_group(tmp_path, "b", {3: 9510, 4: 9530})

@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import pytest
+from helpers import refusal
 from made_runs import make_run
 from matplotlib.text import Text
 
@@ -105,6 +106,12 @@ def test_a_runs_curves_are_drawn_into_its_plots(tmp_path, drawn):
     assert run.plot() == run.path / "plots" / "curves.png"
     assert lines(drawn[0])[0]["validation (after the epoch)"] == ([0, 1, 2], [.8, .95, .9])
     assert "a\nlearning curves, original MNIST" in texts(drawn[0])
+
+
+def test_an_accuracy_that_cannot_be_is_not_drawn(tmp_path):
+    run = make_run(tmp_path, "a", valid_steps=5)
+    run.append_validation({"epochs": .5, "step": 10, "acc_valid": 1.5, "loss_valid": .3})
+    assert "validation.csv: damaged" in refusal(run.plot) and not (run.path / "plots").exists()
 
 
 def test_the_command_draws_each_run_finished_or_not(tmp_path, plot_run):

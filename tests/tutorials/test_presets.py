@@ -38,6 +38,12 @@ def test_settings_of_the_experiments_on_pixels(order, cell, learning_rate, epoch
     assert any(name == f"{order}-{cell}" and what.endswith(f", {epochs} epochs") for name, *_, what in listing())
 
 
+def test_the_documented_runs_are_those_of_the_experiments_on_pixels():
+    found = {run.name: run.config for run in find_runs("runs/orders")}
+    assert found == {name: with_settings(PRESETS[name].config, data="mnist") for name in PRESETS
+                     if name.startswith(("pixels-", "permuted-"))}
+
+
 def test_flags_make_the_settings_of_an_experiment_on_pixels():
     parser = Parser("")
     add_setting_flags(parser, Config(), RunOptions())
