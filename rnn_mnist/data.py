@@ -22,9 +22,12 @@ class Data(NamedTuple):
     source: Source
 
 
-def load_data(config, options):
-    """Return the Data that a Config and RunOptions ask for; raise UserError if it cannot be had or does not fit."""
-    arrays, *source = load_arrays(config.data, options.data_dir, options.offline)
+def load_data(config, options, loaded=None):
+    """Return the Data that a Config and RunOptions ask for; raise UserError if it cannot be had or does not fit.
+
+    loaded: what load_arrays has returned for them.
+    """
+    arrays, *source = loaded or load_arrays(config.data, options.data_dir, options.offline)
     X_train, y_train, X_test, y_test = arrays
     train, valid = _split(Split(X_train, y_train), config)
     return Data(train, valid, Split(X_test, y_test), Source(*source))

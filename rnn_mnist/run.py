@@ -19,8 +19,9 @@ NEEDED = ("config.json", "metrics.csv")  # what makes a folder a run
 class Run:
     """Give what a run directory holds; raise UserError if it is none, or a file is damaged when it is asked for."""
 
-    def __init__(self, path):
-        self.path = Path(path)
+    def __init__(self, path, known_as=None):
+        """Open the run in a folder; known_as: the path that its log and messages have it by, if not this one."""
+        self.path, self._known_as = Path(path), str(known_as or path)
         missing = [name for name in NEEDED if not os.path.lexists(self.path / name)]
         if len(missing) == 1:
             raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run: put it back"
@@ -30,9 +31,10 @@ class Run:
         guard.check_plain(self.path)
 
     def __str__(self):
-        return str(self.path)
+        return self._known_as
 
-    __fspath__ = __str__  # where a path is wanted, a run may be given
+    def __fspath__(self):
+        return str(self.path)  # where a path is wanted, a run may be given
 
     def __repr__(self):
         return f"Run({str(self)!r})"
@@ -126,13 +128,16 @@ class Run:
 
 
 def find_runs(folder="runs"):
-    """Return the Runs in a folder, at any depth, sorted; a folder that is a run is its only one."""
+    """Return the Runs in a folder, at any depth, sorted, but for hidden folders; one that is a run is its only one."""
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder: give a run directory, such as runs/NAME")
     runs = []
-    for place in sorted(Path(root) for root, _, _ in os.walk(folder)):
+    for root, folders, _ in os.walk(folder):
+        place = Path(root)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         if all(os.path.lexists(place / name) for name in NEEDED):
+            folders.clear()
             if place == folder:
                 return [Run(folder)]
             with guard.left_out():
@@ -140,9 +145,12 @@ def find_runs(folder="runs"):
     return runs
 
 
-def create_run(config, options, name, environment):
-    """Make a run directory and return its Run; without a name in the options it has this one, or "-2" etc. added."""
-    path = guard.new_folder(options.runs_dir, options.run_name, name)
+def create_run(config, options, name, environment, place=None):
+    """Make a run directory and return its Run; without a name in the options it has this one, or "-2" etc. added.
+
+    place: the folder that it is made in for now, if not the options' runs_dir, by which it is known.
+    """
+    path = guard.new_folder(place or options.runs_dir, options.run_name, name)
     try:
         (path / "checkpoints").mkdir()
         files.write(path / "environment.json", environment)
@@ -154,4 +162,4 @@ def create_run(config, options, name, environment):
     except OSError:
         shutil.rmtree(path, ignore_errors=True)
         raise
-    return Run(path)
+    return Run(path, Path(options.runs_dir, path.name))

@@ -24,23 +24,25 @@ from rnn_mnist.session import Diverged, Network, Totals
 NO_SIGNALS = contextlib.nullcontext(())
 
 
-def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, **settings):
+def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, arrays=None, place=None,
+          **settings):
     """Train a new run and return it; settings of either kind change those of config and options.
 
     name: an automatic one, if not what differs from base. signals: a context, entered when the run is made, of a list;
-    what comes into it stops the training after the step in progress. Raise UserError if settings or data are not as
-    they should be, Stopped if it ended before its time.
+    what comes into it stops the training after the step in progress. arrays: what load_arrays has returned, so as not
+    to read it again. place: as for create_run. Raise UserError if settings or data are not as they should be, Stopped
+    if it ended before its time.
     """
     given, given_options = sort(settings, Config, RunOptions)
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
-    guard.check_place(options)
+    guard.check_place(replace(options, runs_dir=place or options.runs_dir))
     config = replace(config, isa=machine.resolve(config.isa))
     name = name or log.run_name(config, base or Config())
-    data = load_data(config, options)
+    data = load_data(config, options, arrays)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
         config = begin_with(network, config, options)
-        run = create_run(config, options, name, _environment(network, data))
+        run = create_run(config, options, name, _environment(network, data), place)
         with guard.locked(run), signals as noted, guard.telling_how_to_go_on(run, config):
             run.log(log.first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
@@ -48,11 +50,11 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
             return _Trainer(run, config, options, data, network, noted).train(state)
 
 
-def resume(run, changes, signals=NO_SIGNALS):
+def resume(run, changes, signals=NO_SIGNALS, arrays=None):
     """Go on with a Run from its last whole checkpoint and return it; of one that is finished, say so.
 
-    changes: {setting: value} given anew; epochs and RunOptions are accepted. Raise UserError if others are changed, or
-    if a file that it needs is damaged, and as train does.
+    changes: {setting: value} given anew; epochs and RunOptions are accepted. signals, arrays: as for train. Raise
+    UserError if others are changed, or if a file that it needs is damaged, and as train does.
     """
     with guard.locked(run):
         state = checkpoint.find_state(run.path, best=bool(run.config.patience))
@@ -63,7 +65,7 @@ def resume(run, changes, signals=NO_SIGNALS):
             note(f"{run} is finished: {end}")
             return run
         guard.check_data_dir(run, options, changes)
-        data = load_data(config, options)
+        data = load_data(config, options, arrays)
         guard.check_data(run, state.data, data.source)
         forms.check_position(run, state, len(data.train.labels), config.batch_size)
         with guard.telling_how_to_go_on(run, config), Network(config, options.threads) as network, signals as noted:

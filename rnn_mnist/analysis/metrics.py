@@ -98,6 +98,13 @@ def mcnemar(only_first, only_second):
     return min(1.0, 2 * ways / 2**n)
 
 
+def mean_interval(values):
+    """Return the (low, high) 95 % interval of the mean of two numbers or more (Student, 1908)."""
+    from scipy.special import stdtrit  # a tenth of a second to import
+    spread = float(stdtrit(len(values) - 1, 0.975)) * math.sqrt(variance(values) / len(values))
+    return mean(values) - spread, mean(values) + spread
+
+
 def mean_difference(first, second, paired):
     """Return the MeanDifference of two samples, each of two numbers or more, by a two-sided t test.
 

@@ -41,18 +41,20 @@ class Parser(argparse.ArgumentParser):
         sys.exit(2)
 
 
-def add_setting_flags(parser, *bases):
+def add_setting_flags(parser, *bases, lists=False, without=()):
     """Add a flag for every setting of instances of settings classes, whose values the help shows as defaults.
 
     A flag that is not given leaves nothing in the parsed arguments. The help leaves out what can have no effect, and
-    says of other flags with what they have one.
+    says of other flags with what they have one. lists: a flag takes the text of a list of values; without: settings
+    that get no flag.
     """
     group = parser.add_argument_group("settings")
     for base in bases:
         for item in dataclasses.fields(base):
-            if item.metadata["flag"]:
+            if item.metadata["flag"] and item.name not in without:
                 help = f"{item.metadata['help']} ({_condition(base, item)}default: {_shown(getattr(base, item.name))})"
-                group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS, **_flag_form(item),
+                group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS,
+                                   **({"metavar": "A,B,.."} if lists else _flag_form(item)),
                                    help=help if _can_apply(base, item) else argparse.SUPPRESS)
 
 

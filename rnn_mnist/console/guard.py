@@ -138,14 +138,16 @@ def check_utf8(path):
 
 
 @contextlib.contextmanager
-def locked(run):
-    """Keep every other process from training into a run; raise UserError if one does, or if it is read-only.
+def locked(run, timeout=0):
+    """Keep every other process from training into a Run, or folder; raise UserError if one does, or if it is read-only.
 
-    The lock is the system's own (flock), held by the open file: it ends with its process, however that ends.
+    The lock is the system's own (flock), held by the open file: it ends with its process, however that ends. One that
+    another process holds is waited for, at most timeout seconds.
     """
-    check_utf8(run.path)
+    folder = Path(run)
+    check_utf8(folder)
     import filelock  # not for those who only read a run
-    lock = filelock.FileLock(run.path / ".lock", timeout=0)
+    lock = filelock.FileLock(folder / ".lock", timeout=timeout)
     try:
         lock.acquire()
     except filelock.Timeout:

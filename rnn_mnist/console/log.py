@@ -91,6 +91,13 @@ def last_lines(run, config, state, values, labels):
         yield f"next : {resume_command(run, config)} --epochs {2 * values['epochs']}"
 
 
+def duration(seconds):
+    """Return a time in a unit that is easily read."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def resume_command(run, config):
     """Return the command that goes on with a run."""
     return f"{script(f'train_{config.model}')} --resume {shlex.quote(str(run))}"

@@ -139,7 +139,7 @@ def _check_limit(needed):
 
 def check_installed():
     """Raise UserError unless tensorflow and tf_keras are installed in the same minor version."""
-    found = {package: _version(package) for package in ("tensorflow", "tf_keras")}
+    found = {package: version_of(package) for package in ("tensorflow", "tf_keras")}
     for package, version in found.items():
         if version is None:
             raise UserError(f"{package} is not installed: run '{CURE}'")
@@ -169,7 +169,7 @@ def n_cores():
 
 def describe(**more):
     """Return what a result could depend on beside config and data, and more, as environment.json holds it."""
-    packages = {name: _version(name) for name in ("tensorflow", "tf_keras", "numpy", "rnn_mnist")}
+    packages = {name: version_of(name) for name in ("tensorflow", "tf_keras", "numpy", "rnn_mnist")}
     return {"python": platform.python_version(), **packages, "platform": platform.platform(),
             "system": platform.system(), "machine": ARM if DEFAULT_ISA == ARM else platform.machine(),
             "cpu": _cpu(), "instruction_sets": " ".join(features()), "isa": _in_use, "cores": os.cpu_count(),
@@ -185,7 +185,8 @@ def _cpu():
         return platform.processor() or platform.machine()
 
 
-def _version(package):
+def version_of(package):
+    """Return the version of an installed package, None if there is none."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,6 +1,7 @@
 """The experiments that reproduce.py runs: what they are, how long they take, and which of them a command line means."""
 
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.log import duration
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.tutorials.presets import PRESETS
 
@@ -49,7 +50,7 @@ def choose(names, long=False, epochs=None):
 
 def expected_time(names, epochs=None):
     """Return in words how long experiments take together; epochs: at most that many each."""
-    return _words(sum(_seconds(name, epochs) for name in names))
+    return duration(sum(_seconds(name, epochs) for name in names))
 
 
 def _seconds(name, epochs):
@@ -60,7 +61,7 @@ def _seconds(name, epochs):
 
 def listing():
     """Return a table of the experiments: name, time, --long where it is needed, what it is."""
-    return [(name, text("about {time}", time=_words(seconds)), "--long" if name in LONG else "",
+    return [(name, text("about {time}", time=duration(seconds)), "--long" if name in LONG else "",
              text(what, **_fields(name))) for name, (seconds, what) in EXPERIMENTS.items()]
 
 
@@ -70,10 +71,3 @@ def _fields(name):
     if order not in _ORDERS:
         return {}
     return {"order": text(_ORDERS[order]), "units": text(_UNITS[cell]), "epochs": PRESETS[name].config.epochs}
-
-
-def _words(seconds):
-    """Return a time in a unit that is easily read."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,106 @@
+"""The cluster that trains a sweep: processes of this machine, or what a scheduler has; checked beforehand."""
+
+import contextlib
+import logging
+import warnings
+
+from rnn_mnist import files
+from rnn_mnist.console import machine
+from rnn_mnist.console.output import note
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.sweep import worker
+
+LOOPBACK = "127.0.0.1"
+TIMEOUT = 10              # seconds until a scheduler counts as unreachable
+JOIN_TIMEOUT = 60         # seconds until a scheduler's first worker has to be there
+WORKER_BYTES = 1_500_000_000  # that a worker may need: 0.9 GB were measured, with the default network
+CURE = "pip install -e .[sweep]"
+# A worker's heap is given back to the system at every turn by the engine's default: training took 1.07 times as long.
+CONFIG = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+          "distributed.scheduler.worker-saturation": 1.0,  # no run waits at a worker, to be blamed if that is killed
+          "distributed.comm.timeouts.connect": TIMEOUT}
+
+
+def check_engine():
+    """Raise UserError unless Dask's distributed is installed."""
+    if machine.version_of("distributed") is None:
+        raise UserError(f"a sweep needs Dask's distributed, which is not installed: run '{CURE}'")
+
+
+def most_workers(n_runs, asked=None):
+    """Return how many workers a local cluster has: one per core, unless there are fewer runs or too little memory."""
+    from distributed.system import MEMORY_LIMIT
+    return max(1, min(n_runs, asked or min(machine.n_cores(), MEMORY_LIMIT // WORKER_BYTES)))
+
+
+@contextlib.contextmanager
+def connected(address=None, tls=None, n_workers=1):
+    """Give a Client of the scheduler at an address or, without one, of a cluster of n_workers processes on 127.0.0.1.
+
+    tls: a file with the certificate and the key that all share; None: as Dask is configured. Processes of our own
+    have a certificate that exists as long as they do, so that no other user of the machine reaches them. Raise
+    UserError if the scheduler can't be reached or has another version.
+    """
+    import dask
+    from distributed import Client, LocalCluster, Security
+    with contextlib.ExitStack() as stack:
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)  # what goes wrong is told in one line of ours
+        stack.enter_context(dask.config.set(CONFIG))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # another version, or that a port is taken and another one was chosen
+            if address:
+                client = stack.enter_context(_client(Client, Security, address, tls))
+            else:
+                cluster = stack.enter_context(LocalCluster(
+                    n_workers=n_workers, threads_per_worker=1, host=LOOPBACK, security=Security.temporary(),
+                    dashboard_address=f"{LOOPBACK}:8787", silence_logs=logging.CRITICAL))
+                client = stack.enter_context(Client(cluster, set_as_default=False))
+                client.run(worker.ignore_interrupt)
+        yield client
+
+
+def _client(Client, Security, address, tls):
+    """Return the Client of a scheduler; raise UserError if it can't be reached or is not of our version."""
+    if not address.startswith(("tls://", f"tcp://{LOOPBACK}:")):
+        note("note: without tls:// whoever reaches this scheduler, or listens on the way, can run code on all its "
+             "machines: see the README")
+    if tls:
+        files.read_text(tls)
+    given = {"tls_ca_file": tls, "tls_client_cert": tls, "tls_client_key": tls} if tls else {}
+    try:
+        client = Client(address, security=Security(require_encryption=address.startswith("tls://"), **given),
+                        timeout=TIMEOUT, set_as_default=False)
+    except Exception as error:  # OSError, or one of a dozen kinds that a bad address or certificate brings
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(f"the scheduler at {address} cannot be reached ({reason}): is it running there, and is "
+                        "its certificate ours (--tls)?") from None
+    theirs = client.get_versions()["scheduler"]["packages"].get("distributed")
+    if theirs != (mine := machine.version_of("distributed")):
+        client.close()
+        raise UserError(f"the scheduler at {address} has distributed {theirs}, here it is {mine}: install the same on "
+                        "all machines")
+    return client
+
+
+def check_workers(client, here, isa, where):
+    """See that every worker is as `here`, our own description, and have them import what they need.
+
+    isa, where: what worker.describe takes. Raise UserError, naming the first that is not, or if there is none.
+    """
+    try:
+        client.wait_for_workers(1, timeout=JOIN_TIMEOUT)
+    except TimeoutError:
+        raise UserError(f"no worker has joined {client.scheduler.address} within {JOIN_TIMEOUT} s: start some by 'dask "
+                        "worker', see the README") from None
+    for address, info in client.scheduler_info(n_workers=-1)["workers"].items():
+        if info["nthreads"] != 1:
+            raise UserError(f"worker {address} has {info['nthreads']} threads: start workers with --nthreads 1, one "
+                            "for each core: a run is trained by one process")
+    found = client.run(worker.describe, isa, *where, on_error="return")
+    for address, description in found.items():
+        problem = (worker.mismatch(description, here) if isinstance(description, dict) else
+                   f"{type(description).__name__}: {' '.join(str(description).split())[:160]}")
+        if problem:
+            raise UserError(f"worker {address}: {problem}: every machine needs the same software and data")
+    client.run(worker.warm_up)

@@ -1,0 +1,273 @@
+"""The sweep's own process: it hands out what is missing, takes the runs in, and says what has become of each."""
+
+import contextlib
+import csv
+import io
+import os
+import queue
+import secrets
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from rnn_mnist import files
+from rnn_mnist.config import RunOptions
+from rnn_mnist.console import guard, log
+from rnn_mnist.console.output import note, say
+from rnn_mnist.console.settings import Stopped, UserError
+from rnn_mnist.run import Run, find_runs
+from rnn_mnist.sweep import estimate, worker
+from rnn_mnist.sweep.worker import DIVERGED, FAILED, FINISHED, STOPPED, UNFIT
+
+FAILURES = "failed.csv"
+INCOMING = ".incoming"  # where a run that comes back as files is put together
+POLL = 0.2              # seconds between looks at signals and scheduler
+LAST_WORDS = 60         # seconds that the runs in progress have to be saved after an interruption
+
+
+@dataclass
+class Sweep:
+    """Hold a sweep in progress: its folder, the RunOptions of all runs, and what has become of each.
+
+    missing: {name: Config}, to be trained; finished: names; failed: {name: (outcome, reason)}; unfit: addresses of
+    workers that can't train; again: the command.
+    """
+
+    folder: Path
+    options: RunOptions
+    again: str
+    missing: dict = field(default_factory=dict)
+    finished: list = field(default_factory=list)
+    failed: dict = field(default_factory=dict)
+    unfit: list = field(default_factory=list)
+
+    n_points = property(lambda self: len(self.missing) + len(self.finished) + len(self.failed), doc="All runs.")
+    runs = property(lambda self: [Run(self.folder / name) for name in self.finished], doc="The finished Runs.")
+
+
+def look(plan, folder, options, again):
+    """Return the Sweep of a Plan as its folder has it; a run there is known by its settings, whatever its name.
+
+    Raise UserError if one has the name of a point, and other settings.
+    """
+    sweep = Sweep(Path(folder), options, again)
+    there = {_key(run.config): run for run in (find_runs(folder) if os.path.isdir(folder) else [])}
+    taken = {run.name for run in there.values()}
+    for point in plan.points:
+        run = there.get(_key(point.config))
+        if run is None and point.name in taken:
+            raise UserError(f"{sweep.folder / point.name} holds a run of other settings: choose another --run-name")
+        if run and run.result:
+            sweep.finished.append(run.name)
+        elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
+            sweep.failed[run.name] = DIVERGED, f"{line.removeprefix('stopped : ')}; it would do so again"
+        else:
+            sweep.missing[run.name if run else point.name] = point.config
+    return sweep
+
+
+def _key(config):
+    """Return what a run is known by: its Config, but for what is only found out when it is made."""
+    return replace(config, data="auto", init_weights="")
+
+
+def _last_line(run):
+    return files.read_text(run.path / "log.txt").rstrip("\n").rpartition("\n")[2]
+
+
+def check_data(sweep, digest):
+    """Raise UserError unless the runs that a sweep's folder holds already are of the data with this digest."""
+    for run in sweep.runs:
+        if run.environment.get("data_digest") != digest:
+            raise UserError(f"{run} was trained on other data: choose another --run-name, or give the data by "
+                            "--data-dir")
+
+
+def train_missing(sweep, client, here):
+    """Have a cluster train what a Sweep misses, the longest first; here: our own description, as the workers' must be.
+
+    Raise Stopped if a signal has come, UserError if the cluster is gone; finished runs are safe, and those in progress
+    go on the next time if the workers see the folder.
+    """
+    token, done, futures = secrets.token_hex(16), queue.SimpleQueue(), {}
+    files.write(sweep.folder / worker.TOKEN, token)
+
+    def submit(name):
+        """Hand out a run."""
+        options = replace(sweep.options, runs_dir=str(sweep.folder), run_name=name)
+        future = client.submit(worker.train_point, asdict(sweep.missing[name]), asdict(options),
+                               os.path.abspath(sweep.folder), token, here, pure=False)
+        futures[future.key] = name, future
+        future.add_done_callback(done.put)
+
+    try:
+        with guard.noting_signals() as signals, _progress(sweep, client) as show:
+            for name in sorted(sweep.missing, key=lambda name: -estimate.seconds(sweep.missing[name])):
+                submit(name)
+            while futures:
+                show()
+                if signals:
+                    _stop(client, [future for _, future in futures.values()])
+                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished, what was "
+                                  f"in progress is saved; go on by: {sweep.again}", 128 + signals[0])
+                if client.status != "running":
+                    raise UserError(f"the scheduler is gone: {len(sweep.finished)} of {sweep.n_points} runs are "
+                                    f"finished; start it and the workers again, then go on by: {sweep.again}")
+                with contextlib.suppress(queue.Empty):
+                    future = done.get(timeout=POLL)
+                    if future.cancelled():
+                        continue  # the scheduler is gone, which is seen above in a moment
+                    name, _ = futures.pop(future.key)
+                    if _take(sweep, name, client, future):
+                        show(name)
+                    else:
+                        submit(name)
+    finally:
+        for name in (worker.TOKEN, INCOMING):
+            path = sweep.folder / name
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _take(sweep, name, client, future):
+    """Note what has become of a run that was handed out; tell whether anything has, or it is to be handed out again."""
+    if future.status == "error":
+        result = {"outcome": FAILED, "reason": _why(future.exception()), "files": None}
+    else:
+        result = future.result()
+    outcome, reason = result["outcome"], result["reason"]
+    if outcome == STOPPED:  # its worker was to close
+        return False
+    if outcome == UNFIT:
+        future.release()  # a worker that holds a result is not let go
+        _leave_out(sweep, client, result["worker"], reason)
+        return False
+    try:
+        if result["files"]:
+            _adopt(sweep.folder, name, result["files"])
+        if outcome == FINISHED and not Run(sweep.folder / name).result:
+            outcome, reason = FAILED, "its worker says that it is finished, but there is no result"
+    except UserError as error:
+        outcome, reason = FAILED, str(error)
+    del sweep.missing[name]
+    if outcome == FINISHED:
+        sweep.finished.append(name)
+    else:
+        sweep.failed[name] = outcome, reason
+    return True
+
+
+def _leave_out(sweep, client, address, reason):
+    """Let a worker go that can't train; raise UserError if there is no other."""
+    others = [other for other in client.scheduler_info(n_workers=-1)["workers"]
+              if other not in {address, *sweep.unfit}]
+    if not others:
+        raise UserError(f"no worker is left that can train: {reason}; go on by: {sweep.again}")
+    if address not in sweep.unfit:
+        sweep.unfit.append(address)
+        note(f"note: worker {address} is left out: {reason}")
+    client.retire_workers([address])
+
+
+def _why(error):
+    """Return in words why a task failed outside of our own code."""
+    if type(error).__name__ == "KilledWorker":
+        return f"every worker that trained it was killed, {error.allowed_failures + 1} of them: too little memory?"
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _stop(client, futures):
+    """Have the workers save and leave what they train, and wait for that."""
+    note("stopping : the runs in progress are being saved; a second Ctrl-C ends at once")
+    with contextlib.suppress(Exception):  # whatever happens now, what was saved is saved
+        client.cancel(futures, force=True)
+        deadline = time.monotonic() + LAST_WORDS
+        while any(client.run(_is_busy).values()) and time.monotonic() < deadline:
+            time.sleep(POLL)
+
+
+def _is_busy(dask_worker):
+    """Tell whether a worker is still training."""
+    return bool(dask_worker.active_threads)
+
+
+def _adopt(folder, name, content):
+    """Put a run that came back as {path: bytes} into a sweep's folder, where it appears whole."""
+    made = folder / INCOMING / secrets.token_hex(8)
+    for path, data in content.items():
+        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise UserError(f"its worker sent a file {path!r:.80}, which is no place in a run")
+        target = made / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(target, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    if (folder / name).exists():  # unfinished, from a worker that saw this folder
+        (folder / name).rename(made.with_suffix(".old"))
+    made.rename(folder / name)
+    files.sync_folder(folder)
+
+
+@contextlib.contextmanager
+def _progress(sweep, client):
+    """Give a function that shows how far a sweep is: a bar on a terminal, and a line for each run that has ended."""
+    costs = {name: estimate.seconds(config) for name, config in sweep.missing.items()}
+    started, n_workers = time.monotonic(), 1
+
+    def left():
+        """Return in words how much time is left, by what has been done so far or else by the estimate."""
+        to_do = sum(costs[name] for name in sweep.missing)
+        done, elapsed = sum(costs.values()) - to_do, time.monotonic() - started
+        return log.duration(to_do * elapsed / done if done else max(0, to_do / max(1, n_workers) - elapsed))
+
+    def show(ended=None):
+        """Show how far it is; ended: the name of a run that has."""
+        nonlocal n_workers
+        before, n_workers = n_workers, client.scheduler_info(n_workers=0)["n_workers"]
+        if before and not n_workers:
+            with log.beside_bar():
+                note("note: no worker is left: waiting for one to join")
+        counts = f"{len(sweep.finished)} finished, {len(sweep.failed)} failed"
+        if ended:
+            with log.beside_bar():
+                say(f"{_line(sweep, ended)} ({counts} of {sweep.n_points}, about {left()} left)")
+        if bar:
+            bar.n = sweep.n_points - len(sweep.missing)
+            bar.set_description_str(f"{counts}, {min(n_workers, len(sweep.missing))} running of {sweep.n_points}, "
+                                    f"about {left()} left")
+
+    bar = None
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+        bar = tqdm(total=sweep.n_points, bar_format="{bar:20} {desc}", leave=False)
+    try:
+        yield show
+    finally:
+        if bar:
+            bar.close()
+
+
+def _line(sweep, name):
+    """Return the line of a run that has ended."""
+    if name in sweep.failed:
+        return f"{sweep.failed[name][0]} : {name} : {sweep.failed[name][1]}"
+    run = Run(sweep.folder / name)
+    result = run.result
+    acc_valid, loss_valid = (result[measure] for measure in ("acc_valid", "loss_valid"))
+    figures = "" if acc_valid is None else f" acc_valid : {acc_valid:.4f} loss_valid : {loss_valid:.4f}"
+    return f"finished : {name}{figures} seconds : {result['seconds']:.2f}"
+
+
+def write_failures(sweep):
+    """Write failed.csv, why each run failed that did, or remove it if none has; return its path or None."""
+    path = sweep.folder / FAILURES
+    if not sweep.failed:
+        path.unlink(missing_ok=True)
+        return None
+    stream = io.StringIO()
+    rows = ((name, *why) for name, why in sorted(sweep.failed.items()))
+    csv.writer(stream, lineterminator="\n").writerows([("run", "outcome", "reason"), *rows])
+    files.write(path, stream.getvalue())
+    return path
