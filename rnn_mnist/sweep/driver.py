@@ -9,6 +9,7 @@ import secrets
 import shutil
 import sys
 import time
+from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -23,7 +24,7 @@ from rnn_mnist.sweep.worker import DIVERGED, FAILED, FINISHED, STOPPED, UNFIT
 
 FAILURES = "failed.csv"
 INCOMING = ".incoming"  # where a run that comes back as files is put together
-POLL = 0.2              # seconds between looks at signals and scheduler
+POLL = 0.5              # seconds between looks at signals and scheduler
 LAST_WORDS = 60         # seconds that the runs in progress have to be saved after an interruption
 
 
@@ -91,43 +92,49 @@ def train_missing(sweep, client, here):
     Raise Stopped if a signal has come, UserError if the cluster is gone; finished runs are safe, and those in progress
     go on the next time if the workers see the folder.
     """
-    token, done, futures = secrets.token_hex(16), queue.SimpleQueue(), {}
-    files.write(sweep.folder / worker.TOKEN, token)
+    waiting = sorted(sweep.missing, key=lambda name: estimate.seconds(sweep.missing[name]))
+    token, done, running = secrets.token_hex(16), queue.SimpleQueue(), {}
 
-    def submit(name):
-        """Hand out a run."""
+    def hand_out(name):
+        """Give a run to the cluster."""
         options = replace(sweep.options, runs_dir=str(sweep.folder), run_name=name)
         future = client.submit(worker.train_point, asdict(sweep.missing[name]), asdict(options),
                                os.path.abspath(sweep.folder), token, here, pure=False)
-        futures[future.key] = name, future
+        running[future.key] = name, future
         future.add_done_callback(done.put)
 
     try:
-        with guard.noting_signals() as signals, _progress(sweep, client) as show:
-            for name in sorted(sweep.missing, key=lambda name: -estimate.seconds(sweep.missing[name])):
-                submit(name)
-            while futures:
-                show()
+        files.write(sweep.folder / worker.TOKEN, token)
+        with guard.noting_signals() as signals, _progress(sweep) as show:
+            while sweep.missing:
                 if signals:
-                    _stop(client, [future for _, future in futures.values()])
-                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished, what was "
-                                  f"in progress is saved; go on by: {sweep.again}", 128 + signals[0])
+                    _stop(client, [future for _, future in running.values()])
+                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished, what "
+                                  f"was in progress is saved; go on by: {sweep.again}", 128 + signals[0])
+                n_workers = client.scheduler_info(n_workers=0)["n_workers"]
                 if client.status != "running":
-                    raise UserError(f"the scheduler is gone: {len(sweep.finished)} of {sweep.n_points} runs are "
-                                    f"finished; start it and the workers again, then go on by: {sweep.again}")
+                    raise CancelledError
+                # One for each worker and no more: if one is killed, the blame falls on the run that it trained.
+                while waiting and len(running) < n_workers:
+                    hand_out(waiting.pop())
+                show(len(running), n_workers)
                 with contextlib.suppress(queue.Empty):
                     future = done.get(timeout=POLL)
-                    if future.cancelled():
-                        continue  # the scheduler is gone, which is seen above in a moment
-                    name, _ = futures.pop(future.key)
-                    if _take(sweep, name, client, future):
-                        show(name)
-                    else:
-                        submit(name)
+                    if not future.cancelled():  # as it is when the scheduler is gone
+                        name, _ = running.pop(future.key)
+                        if _take(sweep, name, client, future):
+                            show(len(running), n_workers, name)
+                        else:
+                            waiting.append(name)
+    except (OSError, CancelledError) as error:
+        if client.status != "running" or not getattr(error, "filename", None):
+            raise UserError(f"the scheduler is gone: {len(sweep.finished)} of {sweep.n_points} runs are finished; "
+                            f"start it and the workers again, then go on by: {sweep.again}") from None
+        raise UserError(f"{error.filename}: {error.strerror}: make room or mend it, then go on by: {sweep.again}"
+                        ) from None
     finally:
-        for name in (worker.TOKEN, INCOMING):
-            path = sweep.folder / name
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        (sweep.folder / worker.TOKEN).unlink(missing_ok=True)
+        shutil.rmtree(sweep.folder / INCOMING, ignore_errors=True)
 
 
 def _take(sweep, name, client, future):
@@ -211,32 +218,31 @@ def _adopt(folder, name, content):
 
 
 @contextlib.contextmanager
-def _progress(sweep, client):
+def _progress(sweep):
     """Give a function that shows how far a sweep is: a bar on a terminal, and a line for each run that has ended."""
     costs = {name: estimate.seconds(config) for name, config in sweep.missing.items()}
-    started, n_workers = time.monotonic(), 1
+    started, alone = time.monotonic(), False
 
-    def left():
+    def left(n_workers):
         """Return in words how much time is left, by what has been done so far or else by the estimate."""
         to_do = sum(costs[name] for name in sweep.missing)
         done, elapsed = sum(costs.values()) - to_do, time.monotonic() - started
         return log.duration(to_do * elapsed / done if done else max(0, to_do / max(1, n_workers) - elapsed))
 
-    def show(ended=None):
+    def show(n_running, n_workers, ended=None):
         """Show how far it is; ended: the name of a run that has."""
-        nonlocal n_workers
-        before, n_workers = n_workers, client.scheduler_info(n_workers=0)["n_workers"]
-        if before and not n_workers:
-            with log.beside_bar():
-                note("note: no worker is left: waiting for one to join")
+        nonlocal alone
         counts = f"{len(sweep.finished)} finished, {len(sweep.failed)} failed"
         if ended:
             with log.beside_bar():
-                say(f"{_line(sweep, ended)} ({counts} of {sweep.n_points}, about {left()} left)")
+                say(f"{_line(sweep, ended)} ({counts}, of {sweep.n_points}; about {left(n_workers)} left)")
+        if not n_workers and not alone:
+            with log.beside_bar():
+                note("note: no worker is there: waiting for one to join")
+        alone = not n_workers
         if bar:
             bar.n = sweep.n_points - len(sweep.missing)
-            bar.set_description_str(f"{counts}, {min(n_workers, len(sweep.missing))} running of {sweep.n_points}, "
-                                    f"about {left()} left")
+            bar.set_description_str(f"{counts}, {n_running} running, of {sweep.n_points}; about {left(n_workers)} left")
 
     bar = None
     if sys.stderr.isatty():

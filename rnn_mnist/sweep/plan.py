@@ -158,8 +158,9 @@ def _parsed(grid, n_random):
     for name, values in found.items():
         if isinstance(values, Draw) and (not n_random or name == "seed"):
             raise UserError(f"{named(name, grid[name])} is to be drawn from: add --random N, or list the values")
-    if len(found.get("isa", [""])) > 1:
-        raise UserError(f"{named('isa')}: a worker computes with one instruction set: make a sweep of each")
+    for name, what in (("isa", "instruction set"), ("data", "data set")):
+        if len(found.get(name, [""])) > 1:
+            raise UserError(f"{named(name, grid[name])}: workers have one {what}: make a sweep of each")
     if math.prod(len(values) for name, values in found.items()
                  if not isinstance(values, Draw) and not (n_random and name != "seed")) > MAX_RUNS:
         raise UserError(f"more than {MAX_RUNS} runs: make several sweeps")

@@ -83,9 +83,11 @@ def warm_up():
     import rnn_mnist.train  # noqa: F401
 
 
-def ignore_interrupt():
-    """Leave Ctrl-C, which a terminal sends to all its processes, to the sweep's own: it stops the runs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def ignore_terminal():
+    """Leave what a terminal sends to all its processes, on Ctrl-C or when it is closed, to the sweep's own."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def train_point(config, options, folder, token, here):

@@ -22,8 +22,10 @@ def make_run(folder, name, acc_valid=(0.8, 0.9), *, finished=True, kind=ORIGINAL
             "acc_valid": acc, "loss_valid": None if acc is None else 1 - acc, "penalty": 0.0, "seconds": 1.5,
             "images_per_second": 100})
     if finished:
+        scored = max(acc_valid) if config.patience else acc_valid[-1]
         run.write_result(config, {
             "data": kind, "acc_test": n_correct / 10_000, "loss_test": 0.25, "n_test": 10_000,
             "n_correct_test": n_correct, "epochs": len(acc_valid), "seconds": 3.0, "weights": weights,
+            "acc_valid": scored, "loss_valid": None if scored is None else 1 - scored,
             "scored": "best" if config.patience else "last"})
     return run
