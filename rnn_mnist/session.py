@@ -1,7 +1,6 @@
 """Every session.run: one loop over minibatches for training, validation and test; weights out and in."""
 
 import hashlib
-import math
 import sys
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from rnn_mnist.data import sequential_batches
 from rnn_mnist.graph import build_graph
 from rnn_mnist.tf1 import tf
 
+MAX_LOSS = 1e12  # nats of a minibatch: what goes beyond is lost, and its sums would soon leave what can be saved
 EVAL_BATCH = 1000  # images per slice of an evaluation: large enough to be fast, small enough to keep memory flat
 
 
@@ -31,7 +31,7 @@ class Totals(NamedTuple):
 
 
 class Diverged(Exception):
-    """Say that the loss or a weight was not finite; args: steps done before that in the epoch."""
+    """Say that the loss or a weight was not finite, or the loss above MAX_LOSS; args: steps done before that in the epoch."""
 
 
 class Network:
@@ -69,7 +69,7 @@ class Network:
 
         batches yields (X uint8 [batch, 28, 28], y int [batch]). With a dropout rate, 0 included, each minibatch is
         trained on, at the config's learning rate if there is no other; without, it is only scored. Raise Diverged if a
-        training loss is not finite.
+        training loss is not finite, or beyond all measure.
         """
         graph, train, totals = self.graph, dropout is not None, totals or Totals()
         fetches = [graph.n_correct, graph.xentropy_sum] + ([graph.training_op] if train else [])
@@ -80,7 +80,7 @@ class Network:
             if train:
                 sys.audit("rnn_mnist.step", totals.n_steps)
             n_correct, xentropy, *_ = self._run(fetches, {graph.pixels.name: batch[0], graph.y.name: batch[1], **rates})
-            if train and not math.isfinite(xentropy):
+            if train and not xentropy <= MAX_LOSS:  # nor if it is nan
                 raise Diverged(totals.n_steps)
             totals = Totals(totals.n_steps + 1, totals.n_images + len(batch[1]),
                             totals.n_correct + int(n_correct), totals.xentropy + float(xentropy))

@@ -24,12 +24,12 @@ from rnn_mnist.session import Diverged, Network, Totals
 NO_SIGNALS = contextlib.nullcontext(())
 
 
-def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, arrays=None, place=None,
+def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, loaded=None, place=None,
           **settings):
     """Train a new run and return it; settings of either kind change those of config and options.
 
     name: an automatic one, if not what differs from base. signals: a context, entered when the run is made, of a list;
-    what comes into it stops the training after the step in progress. arrays: what load_arrays has returned, so as not
+    what comes into it stops the training after the step in progress. loaded: what load_arrays has returned, so as not
     to read it again. place: as for create_run. Raise UserError if settings or data are not as they should be, Stopped
     if it ended before its time.
     """
@@ -38,7 +38,7 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
     guard.check_place(replace(options, runs_dir=place or options.runs_dir))
     config = replace(config, isa=machine.resolve(config.isa))
     name = name or log.run_name(config, base or Config())
-    data = load_data(config, options, arrays)
+    data = load_data(config, options, loaded)
     config = replace(config, data="synthetic" if data.source.kind == SYNTHETIC else "mnist")
     with Network(config, options.threads) as network:
         config = begin_with(network, config, options)
@@ -50,10 +50,10 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
             return _Trainer(run, config, options, data, network, noted).train(state)
 
 
-def resume(run, changes, signals=NO_SIGNALS, arrays=None):
+def resume(run, changes, signals=NO_SIGNALS, loaded=None):
     """Go on with a Run from its last whole checkpoint and return it; of one that is finished, say so.
 
-    changes: {setting: value} given anew; epochs and RunOptions are accepted. signals, arrays: as for train. Raise
+    changes: {setting: value} given anew; epochs and RunOptions are accepted. signals, loaded: as for train. Raise
     UserError if others are changed, or if a file that it needs is damaged, and as train does.
     """
     with guard.locked(run):
@@ -65,7 +65,7 @@ def resume(run, changes, signals=NO_SIGNALS, arrays=None):
             note(f"{run} is finished: {end}")
             return run
         guard.check_data_dir(run, options, changes)
-        data = load_data(config, options, arrays)
+        data = load_data(config, options, loaded)
         guard.check_data(run, state.data, data.source)
         forms.check_position(run, state, len(data.train.labels), config.batch_size)
         with guard.telling_how_to_go_on(run, config), Network(config, options.threads) as network, signals as noted:
@@ -153,7 +153,7 @@ class _Trainer:
                 self.stop_if_asked()
             self.finish(state)
         except Diverged as error:
-            why = f"epoch {state.epoch:03d}, step {error.args[0] + 1}: the loss or a weight is not finite"
+            why = f"epoch {state.epoch:03d}, step {error.args[0] + 1}: the loss or a weight is not finite, or too large"
             self.run.log(f"stopped : {why}")
             raise Stopped(f"diverged: {why}: try a lower {named('learning_rate')}; the epochs before are kept in "
                           f"{self.run}", code=3) from None

@@ -111,12 +111,21 @@ def _row(summary, repeated, common):
             f"{summary['seconds']:.1f}", (summary["weights"] or "-")[:12]]
 
 
+def _seed_words(seeds):
+    """Return seeds, sorted, in a few words: many that follow one another as 0-99."""
+    if len(seeds) <= 10:
+        return " ".join(map(str, seeds))
+    starts = [seed for seed in seeds if seed - 1 not in seeds]
+    ends = [seed for seed in seeds if seed + 1 not in seeds]
+    return " ".join(f"{start}-{end}" if start < end else str(start) for start, end in zip(starts, ends, strict=True))
+
+
 def _group_row(group):
     """Return the cells of a group in its table."""
     figures = [f"{_figure(group[name + '_mean'])} ± {_figure(group[name + '_sd'])}"
                for name in ("best_acc_valid", "acc_valid", "acc_test")]
     return [_model_words(group["model"], group["settings"]), data_name(group["data"]),
-            str(group["epochs"]), " ".join(map(str, group["seeds"])), *figures]
+            str(group["epochs"]), _seed_words(group["seeds"]), *figures]
 
 
 def _model_words(model, settings):

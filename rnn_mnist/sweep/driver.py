@@ -63,7 +63,7 @@ def look(plan, folder, options, again):
         if run and run.result:
             sweep.finished.append(run.name)
         elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
-            sweep.failed[run.name] = DIVERGED, f"{line.removeprefix('stopped : ')}; it would do so again"
+            sweep.failed[run.name] = DIVERGED, line.removeprefix("stopped : ")
         else:
             sweep.missing[run.name if run else point.name] = point.config
     return sweep

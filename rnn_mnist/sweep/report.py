@@ -13,6 +13,7 @@ from rnn_mnist.console.tables import table
 
 STATISTICS = ("mean", "sd", "low", "high")  # low, high: the 95 % interval of the mean
 TABLE, PICTURE = "sweep.csv", "sweep.png"
+N_SHOWN = 40  # settings in the table on the terminal, the best
 
 
 def summarise(runs, varied):
@@ -56,9 +57,12 @@ def words(settings):
 def report(groups):
     """Yield the lines of the table, and of the best by validation with its test score."""
     rows = [[words(group["settings"]), str(len(group["seeds"])), *_cells(statistics(group["acc_valid"])),
-             _figure(statistics(group["loss_valid"])["mean"]), f"{mean(group['seconds']):.1f}"] for group in groups]
+             _figure(statistics(group["loss_valid"])["mean"]), f"{mean(group['seconds']):.1f}"]
+            for group in groups[:N_SHOWN]]
     heads = ("settings", "seeds", "mean acc_valid", "sd", "95 % interval", "loss_valid", "seconds")
     yield from table([[text(head) for head in heads], *rows], "<>>>>>>")
+    if len(groups) > N_SHOWN:
+        yield text("and {n} more, all in {table}", n=len(groups) - N_SHOWN, table=TABLE)
     yield text("95 % interval : of the mean over seeds, by Student's t; acc_valid, loss_valid : of the weights that "
                "were scored")
     if (kind := groups[0]["data"]) != ORIGINAL:

@@ -122,13 +122,15 @@ def _sees(folder, token):
         return False
 
 
-def _outcome(config, options, place, arrays):
+def _outcome(config, options, place, loaded):
     """Train and return (outcome, reason): whatever goes wrong with one run must not stop the others."""
     try:
-        _train(config, options, place, arrays)
+        _train(config, options, place, loaded)
         return FINISHED, ""
     except Stopped as stopped:
-        return (DIVERGED if stopped.code == 3 else STOPPED), str(stopped)
+        if stopped.code != 3:
+            return STOPPED, str(stopped)
+        return DIVERGED, str(stopped).removeprefix("diverged: ").partition(": try")[0]
     except Exception as error:
         fault = error.__context__ if isinstance(error, UserError) else error
         if isinstance(fault, OSError):  # a full or broken disk is the machine's fault, and not that of the run
@@ -137,7 +139,7 @@ def _outcome(config, options, place, arrays):
         return FAILED, f"{kind}{' '.join(str(error).split())[:300]}"
 
 
-def _train(config, options, place, arrays):
+def _train(config, options, place, loaded):
     """Train a run in a folder, or go on with it if it has begun."""
     from rnn_mnist.train import resume, train
     path = place / options.run_name
@@ -147,9 +149,9 @@ def _train(config, options, place, arrays):
         if begun:
             changes = {name: value for name, value in asdict(options).items()
                        if name not in ("run_name", "runs_dir", "init_from")}
-            return resume(Run(path, Path(options.runs_dir, path.name)), changes, until_unwanted(), arrays)
+            return resume(Run(path, Path(options.runs_dir, path.name)), changes, until_unwanted(), loaded)
         shutil.rmtree(path)
-    return train(config, options, signals=until_unwanted(), arrays=arrays, place=place)
+    return train(config, options, signals=until_unwanted(), loaded=loaded, place=place)
 
 
 def _has_begun(path):

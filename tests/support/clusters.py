@@ -1,4 +1,4 @@
-"""A real scheduler and real workers on the loopback interface, with TLS, as processes that can be killed."""
+"""Sweeps by the real command; a real scheduler and real workers on loopback, with TLS, that can be killed."""
 
 import contextlib
 import json
@@ -9,8 +9,15 @@ import sys
 import time
 from pathlib import Path
 
+from helpers import user_environment
+
+from rnn_mnist.run import find_runs
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120  # seconds until something that must come counts as lost
+TOY = ("--n-valid", "100", "--batch-size", "20", "--data", "mnist")
+GRID = ("--cell", "basic,gru", "--n-neurons", "5,8", "--seeds", "0-2", "--epochs", "2", *TOY)
+LONG = ("--epochs", "60", "--n-neurons", "40", "--seeds", "0-3", *TOY)
 
 
 def wait_until(what, *processes):
@@ -49,8 +56,8 @@ class Cluster:
         limit: kilobytes that no file may grow beyond, as on a full disk.
         """
         pem = pem or self.pem
-        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *flags, "--tls-ca-file", pem, "--tls-cert", pem,
-                   "--tls-key", pem]
+        command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *flags, "--tls-ca-file", pem, "--tls-cert",
+                   pem, "--tls-key", pem]
         if limit:
             command = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "worker", *command]
         paths = [environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
@@ -78,3 +85,56 @@ class Cluster:
 def _address(note):
     with contextlib.suppress(ValueError):  # being written
         return json.loads(note.read_text())["address"]
+
+
+class Command:
+    """A running sweep."""
+
+    def __init__(self, folder, *argv, **environment):
+        self.out, self.err = folder / "out.txt", folder / "err.txt"
+        with open(self.out, "w") as out, open(self.err, "w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, str(ROOT / "scripts/sweep.py"), *map(str, argv)], cwd=folder, stdout=out, stderr=err,
+                env=user_environment(**environment), start_new_session=True)
+
+    def end(self):
+        """Wait for the end; return (exit code, stdout, stderr)."""
+        code = self.process.wait(300)
+        return code, self.out.read_text(), self.err.read_text()
+
+
+def sweep(folder, *argv, **environment):
+    return Command(folder, *argv, **environment).end()
+
+
+def digests(folder):
+    """Return {what makes a run: digest of its weights} of all finished runs in a folder."""
+    return {(run.config.cell, run.config.n_neurons, run.config.seed): run.result["weights"] for run in find_runs(folder)
+            if run.result}
+
+
+def figures(folder):
+    """Return {run: lines of its metrics.csv, as far as it is written, times included} of the runs in a folder."""
+    return {path.parent.name: path.read_text().splitlines()[1:] for path in folder.glob("*/metrics.csv")}
+
+
+def in_progress(folder, n):
+    """Return the figures of the runs in a folder once n of them are in progress, None before."""
+    found = {name: lines for name, lines in figures(folder).items() if not (folder / name / "result.json").exists()}
+    return found if len(found) == n and all(len(lines) > 3 for lines in found.values()) else None
+
+
+def went_on(before, folder):
+    """Tell whether the runs of a folder have gone on from these figures: a repetition would have other times.
+
+    The last line may have been written just before its checkpoint was.
+    """
+    return all(figures(folder)[name][:len(lines) - 1] == lines[:-1] for name, lines in before.items())
+
+
+def refused(folder, *argv, **environment):
+    """Return the one line that a sweep refuses to do anything with."""
+    code, out, err = sweep(folder, *argv, **environment)
+    assert code == 2 and len(err.splitlines()) == 1, (code, out, err)
+    assert not (folder / "runs").exists() or not find_runs(folder / "runs")
+    return err

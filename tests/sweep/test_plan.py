@@ -82,9 +82,8 @@ def test_a_file_says_what_flags_cannot(tmp_path):
 
 
 def test_draws_are_spread_over_their_range_and_the_first_ones_stay():
-    few = plan(None, 8, learning_rate="log:0.0001-0.01", n_neurons="10-50", cell="basic,gru", dropout="0-0.5", seed="0-1")
-    many = plan(None, 300, learning_rate="log:0.0001-0.01", n_neurons="10-50", cell="basic,gru", dropout="0-0.5",
-                seed="0-1")
+    few, many = (plan(None, n, learning_rate="log:0.0001-0.01", n_neurons="10-50", cell="basic,gru", dropout="0-0.5",
+                      seed="0-1") for n in (8, 300))
     assert many.points[:16] == few.points and len(many.points) == 600
     configs = [point.config for point in many.points[::2]]
     assert all(with_settings(config, seed=1) == point.config for config, point in zip(configs, many.points[1::2],

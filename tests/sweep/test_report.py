@@ -38,7 +38,8 @@ def test_the_best_by_validation_comes_first_and_only_its_test_score_is_told(grou
     assert groups[0]["seeds"] == [0, 1, 2] and groups[0]["acc_valid"] == [.96, .97, .95]
     lines = list(report.report(groups))
     assert lines[1].split()[:4] == ["cell=gru", "n_neurons=50", "3", "0.9600"]
-    assert "best by validation : cell=gru n_neurons=50; its acc_test : 0.9500 (95 % interval 0.9252 to 0.9748)" in lines[-1]
+    assert ("best by validation : cell=gru n_neurons=50; its acc_test : 0.9500 (95 % interval 0.9252 to 0.9748)"
+            in lines[-1])
     rows = list(csv.DictReader(io.StringIO(report.as_csv(groups))))
     assert [(row["cell"], row["n_neurons"], row["n_seeds"]) for row in rows] == [
         ("gru", "50", "3"), ("basic", "50", "3"), ("gru", "100", "3")]

@@ -1,0 +1,36 @@
+"""What the tests of sweeps share: toy data, a certificate, a cluster of two workers, and what must come out."""
+
+import pytest
+from clusters import LONG, Cluster, certificate, digests, sweep
+
+
+@pytest.fixture(scope="module")
+def data(toy_data_dir):
+    return ("--data-dir", toy_data_dir)
+
+
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    return certificate(tmp_path_factory.mktemp("tls") / "sweep.pem")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, pem):
+    with Cluster(tmp_path_factory.mktemp("cluster"), pem) as cluster:
+        cluster.add_worker()
+        cluster.add_worker()
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def on_cluster(cluster):
+    return ("--scheduler", cluster.address, "--tls", cluster.pem)
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory, data):
+    """Return the digests of the runs of LONG, undisturbed."""
+    folder = tmp_path_factory.mktemp("long")
+    code, _, err = sweep(folder, *LONG, *data, "--run-name", "s")
+    assert (code, err) == (0, "")
+    return digests(folder / "runs/s")
