@@ -31,7 +31,7 @@ class Totals(NamedTuple):
 
 
 class Diverged(Exception):
-    """Say that the loss or a weight was not finite, or the loss above MAX_LOSS; args: steps done before that in the epoch."""
+    """Say that the loss or a weight was not finite, or the loss too large; args: steps done before in the epoch."""
 
 
 class Network:
