@@ -33,7 +33,7 @@ class Sweep:
     """Hold a sweep in progress: its folder, the RunOptions of all runs, and what has become of each.
 
     missing: {name: Config}, to be trained; finished: names; failed: {name: (outcome, reason)}; unfit: addresses of
-    workers that can't train; again: the command.
+    workers that can't train; started: {name: time} of those handed out; again: the command.
     """
 
     folder: Path
@@ -43,6 +43,7 @@ class Sweep:
     finished: list = field(default_factory=list)
     failed: dict = field(default_factory=dict)
     unfit: list = field(default_factory=list)
+    started: dict = field(default_factory=dict)
 
     n_points = property(lambda self: len(self.missing) + len(self.finished) + len(self.failed), doc="All runs.")
     runs = property(lambda self: [Run(self.folder / name) for name in self.finished], doc="The finished Runs.")
@@ -101,6 +102,7 @@ def train_missing(sweep, client, here):
         future = client.submit(worker.train_point, asdict(sweep.missing[name]), asdict(options),
                                os.path.abspath(sweep.folder), token, here, pure=False)
         running[future.key] = name, future
+        sweep.started[name] = time.monotonic()
         future.add_done_callback(done.put)
 
     try:
@@ -221,17 +223,21 @@ def _adopt(folder, name, content):
 def _progress(sweep):
     """Give a function that shows how far a sweep is: a bar on a terminal, and a line for each run that has ended."""
     costs = {name: estimate.seconds(config) for name, config in sweep.missing.items()}
-    started, alone = time.monotonic(), False
+    spent, done, alone = 0.0, 0.0, False
 
     def left(n_workers):
-        """Return in words how much time is left, by what has been done so far or else by the estimate."""
-        to_do = sum(costs[name] for name in sweep.missing)
-        done, elapsed = sum(costs.values()) - to_do, time.monotonic() - started
-        return log.duration(to_do * elapsed / done if done else max(0, to_do / max(1, n_workers) - elapsed))
+        """Return in words how much time is left, by the estimate and by what those that have ended took of theirs."""
+        now = time.monotonic()
+        to_do = sum(costs[name] for name in sweep.missing) * (spent / done if done else 1)
+        in_progress = sum(now - sweep.started[name] for name in sweep.missing if name in sweep.started)
+        return log.duration(max(0, to_do - in_progress) / max(1, n_workers))
 
     def show(n_running, n_workers, ended=None):
         """Show how far it is; ended: the name of a run that has."""
-        nonlocal alone
+        nonlocal alone, spent, done
+        if ended:
+            spent += time.monotonic() - sweep.started[ended]
+            done += costs[ended]
         counts = f"{len(sweep.finished)} finished, {len(sweep.failed)} failed"
         if ended:
             with log.beside_bar():

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from scipy import stats
 
 from rnn_mnist.console import languages
 from rnn_mnist.console.languages import SYNTHETIC
+from rnn_mnist.run import find_runs
 from rnn_mnist.sweep import report
 
 SCORES = {("basic", 50): (.90, .91, .95), ("gru", 50): (.96, .97, .95), ("gru", 100): (.99, .80, .93)}
@@ -62,6 +64,15 @@ def test_other_data_is_named_loudly_and_the_words_are_korean(tmp_path):
     assert any("SYNTHETIC DIGITS, NOT MNIST" in line for line in report.report(groups))
     languages.use("ko")
     assert any("시드" in line for line in report.report(groups))
+
+
+def test_the_documented_sweep_is_what_its_runs_say():
+    folder = Path("runs/example-sweep")
+    groups = report.summarise(find_runs(folder), ["cell", "n_neurons", "seed"])
+    assert [len(group["seeds"]) for group in groups] == [5, 5, 5, 5]
+    assert report.as_csv(groups) == (folder / "sweep.csv").read_text()
+    assert all(line in Path(readme).read_text() for line in report.report(groups)
+               for readme in ("README.md", "README.ko.md"))
 
 
 def test_the_picture_shows_every_seed(groups, tmp_path):
