@@ -115,8 +115,8 @@ def _seed_words(seeds):
     """Return seeds, sorted, in a few words: many that follow one another as 0-99."""
     if len(seeds) <= 10:
         return " ".join(map(str, seeds))
-    starts = [seed for seed in seeds if seed - 1 not in seeds]
-    ends = [seed for seed in seeds if seed + 1 not in seeds]
+    there = set(seeds)
+    starts, ends = ([seed for seed in seeds if seed + step not in there] for step in (-1, 1))
     return " ".join(f"{start}-{end}" if start < end else str(start) for start, end in zip(starts, ends, strict=True))
 
 

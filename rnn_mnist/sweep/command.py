@@ -31,12 +31,15 @@ def sweep_command(doc):
     given, given_options = sort({name: args.pop(name) for name in [*args] if hasattr(Config, name) or
                                  hasattr(RunOptions, name)}, Config, RunOptions)
     cluster.check_engine()
+    for name in ("random", "workers"):
+        if args[name] is not None and args[name] < 1:
+            raise UserError(f"--{name} must be at least 1, got {args[name]}")
     plan = make_plan(base, given, args["from"], args["random"])
     options = replace(options, **given_options)
     folder = _folder(options, options.run_name or plan.folder)
     sweep = driver.look(plan, folder, options, f"{script('sweep')} {shlex.join(sys.argv[1:])}")
     n_workers = cluster.most_workers(len(sweep.missing), args["workers"])
-    say(*_plan_lines(plan, sweep, "" if args["scheduler"] else n_workers))
+    say(*_plan_lines(plan, sweep, None if args["scheduler"] else n_workers))
     if args["dry_run"]:
         return 0
     if sweep.missing:
@@ -80,7 +83,7 @@ def _folder(options, name):
 
 
 def _plan_lines(plan, sweep, n_workers):
-    """Yield the lines that tell a Plan, and what of it is to be done; n_workers: none if that is not known."""
+    """Yield the lines that tell a Plan, and what of it is to be done; n_workers: None if that is not known."""
     yield text("sweep : {n} runs in {folder}", n=sweep.n_points, folder=sweep.folder)
     if plan.varied:
         yield from table([["", name, ":", _values(plan, name)] for name in plan.varied], "<<<<")

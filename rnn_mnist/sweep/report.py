@@ -85,7 +85,7 @@ def report(groups):
 
 def _cells(score):
     return [_figure(score["mean"]), _figure(score["sd"]),
-            "-" if score["low"] is None else f"{score['low']:.4f} to {score['high']:.4f}"]
+            "-" if score["low"] is None else f"{score['low']:.4f} - {score['high']:.4f}"]
 
 
 def _figure(value):
