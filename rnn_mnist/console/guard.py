@@ -46,8 +46,11 @@ def shortened(name, n_bytes=100):
     return re.sub(r'[<>:"/\\|?*\s]', "-", plain(name).replace("\\u", "-")).encode()[:n_bytes].decode(errors="ignore")
 
 
-def check_place(options):
-    """Raise UserError unless a new run can be made where RunOptions say; nothing is made yet."""
+def check_place(options, exists_ok=False):
+    """Raise UserError unless a new run can be made where RunOptions say; nothing is made yet.
+
+    exists_ok: the folder of the name may be there.
+    """
     name, parent = options.run_name, Path(options.runs_dir)
     if not options.runs_dir or plain(options.runs_dir) != options.runs_dir:
         raise UserError(f"{named('runs_dir')} '{options.runs_dir}' must name a folder, in UTF-8 and without control "
@@ -57,7 +60,7 @@ def check_place(options):
         raise UserError(f"{named('run_name')} '{name}' must be a plain folder name on every system: not empty, no "
                         "separators, none of <>:\"|?* or of the control characters, no dot or space at its end, not a "
                         "device of Windows such as CON")
-    if name is not None and os.path.lexists(parent / name):
+    if name is not None and not exists_ok and os.path.lexists(parent / name):
         raise UserError(f"{named('run_name', name)}: {parent / name} exists: choose another name, or go on with it by "
                         f"{resume_hint(parent / name)}")
     existing = next(folder for folder in (parent, *parent.absolute().parents) if os.path.lexists(folder))

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import warnings
 
 from rnn_mnist import files
@@ -11,6 +12,7 @@ from rnn_mnist.console.settings import UserError
 from rnn_mnist.sweep import worker
 
 LOOPBACK = "127.0.0.1"
+ADDRESS = re.compile(r"(tls|tcp)://([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", re.ASCII)
 TIMEOUT = 10              # seconds until a scheduler counts as unreachable
 JOIN_TIMEOUT = 60         # seconds until a scheduler's first worker has to be there
 WORKER_BYTES = 1_500_000_000  # that a worker may need: 0.9 GB were measured, with the default network
@@ -27,6 +29,18 @@ def check_engine():
     """Raise UserError unless Dask's distributed is installed."""
     if machine.version_of("distributed") is None:
         raise UserError(f"a sweep needs Dask's distributed, which is not installed: run '{CURE}'")
+    try:
+        import distributed  # noqa: F401
+    except Exception as error:  # it reads its configuration while it is imported
+        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        raise UserError(f"Dask's distributed cannot be imported ({reason}): mend its configuration (~/.config/dask, "
+                        f"DASK_CONFIG) or, if it is sound, run '{CURE}'") from None
+
+
+def check_address(address):
+    """Raise UserError unless an address is one of a scheduler."""
+    if not ADDRESS.fullmatch(address):
+        raise UserError(f"--scheduler '{address:.60}' must be an address such as tls://HOST:8786")
 
 
 def most_workers(n_runs, asked=None):
@@ -46,8 +60,7 @@ def connected(address=None, tls=None, n_workers=1):
     import dask
     from distributed import Client, LocalCluster, Security
     with contextlib.ExitStack() as stack:
-        stack.callback(logging.disable, logging.root.manager.disable)
-        logging.disable(logging.CRITICAL)  # what goes wrong is told in one line of ours
+        logging.disable(logging.CRITICAL)  # what goes wrong is told in one line of ours, also while it is closed
         stack.enter_context(dask.config.set(CONFIG))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # another version, or that a port is taken and another one was chosen

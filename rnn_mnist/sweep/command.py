@@ -1,7 +1,10 @@
 """The command that sweeps: it says what it will do, does what is missing, and tells what came out."""
 
 import argparse
+import contextlib
+import os
 import shlex
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +16,7 @@ from rnn_mnist.console.languages import SYNTHETIC, text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, sort
 from rnn_mnist.console.tables import table
+from rnn_mnist.run import Run
 from rnn_mnist.sweep import cluster, driver, estimate, worker
 from rnn_mnist.sweep.plan import make_plan
 from rnn_mnist.tutorials.presets import preset
@@ -31,22 +35,55 @@ def sweep_command(doc):
     given, given_options = sort({name: args.pop(name) for name in [*args] if hasattr(Config, name) or
                                  hasattr(RunOptions, name)}, Config, RunOptions)
     cluster.check_engine()
-    for name in ("random", "workers"):
-        if args[name] is not None and args[name] < 1:
-            raise UserError(f"--{name} must be at least 1, got {args[name]}")
-    plan = make_plan(base, given, args["from"], args["random"])
+    _check_together(args)
     options = replace(options, **given_options)
-    folder = _folder(options, options.run_name or plan.folder)
+    plan = make_plan(base, given, args["from"], args["random"], _told(args["experiment"], options))
+    folder = _folder(options, plan.folder if options.run_name is None else options.run_name)
     sweep = driver.look(plan, folder, options, f"{script('sweep')} {shlex.join(sys.argv[1:])}")
     n_workers = cluster.most_workers(len(sweep.missing), args["workers"])
     say(*_plan_lines(plan, sweep, None if args["scheduler"] else n_workers))
     if args["dry_run"]:
         return 0
-    if sweep.missing:
-        share = 1 if args["scheduler"] or args["workers"] else machine.n_cores() // n_workers
-        sweep.options = replace(options, threads=options.threads or share)
-        _train(sweep, args, n_workers)
-    return _conclude(plan, sweep)
+    share = 1 if args["scheduler"] or args["workers"] else machine.n_cores() // n_workers
+    sweep.options = replace(options, threads=options.threads or share)
+    with _locked(sweep.folder):
+        if sweep.missing or (sweep.finished and options.data_dir):
+            _train(sweep, args, n_workers)
+        return _conclude(plan, sweep)
+
+
+def _check_together(args):
+    """Raise UserError for flags that can't be, alone or together."""
+    for name in ("random", "workers"):
+        if args[name] is not None and args[name] < 1:
+            raise UserError(f"--{name} must be at least 1, got {args[name]}")
+    if args["scheduler"] is not None:
+        cluster.check_address(args["scheduler"])
+        if args["workers"]:
+            raise UserError("--workers is for this machine, and --scheduler has workers of its own: leave out one")
+    elif args["tls"] is not None:
+        raise UserError("--tls has no effect without --scheduler: leave it out, or give both")
+
+
+def _told(experiment, options):
+    """Return what the folder's name tells beside the settings; raise UserError if there is no run to begin with."""
+    told = [] if experiment == EXPERIMENT else [experiment]
+    return told if options.init_from is None else [*told, f"init_from-{Run(options.init_from).name}"]
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    """Make the folder of a sweep and keep other sweeps out of it; if nothing comes of it, it is removed again."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make {folder}: {error.strerror}: choose another --runs-dir") from None
+    try:
+        with guard.locked(folder):
+            yield
+    finally:
+        if os.listdir(folder) in ([], [".lock"]):
+            shutil.rmtree(folder)
 
 
 def _parser(doc, base, options):
@@ -76,7 +113,7 @@ def _parser(doc, base, options):
 def _folder(options, name):
     """Return the path of a sweep's folder; raise UserError if it can't be one."""
     folder = Path(options.runs_dir, name)
-    guard.check_place(replace(options, run_name=None if folder.is_dir() else name))
+    guard.check_place(replace(options, run_name=name), exists_ok=folder.is_dir())
     if (folder / "config.json").exists():
         raise UserError(f"{folder} is a run, and not the folder of a sweep: choose another --run-name")
     return folder
@@ -110,8 +147,8 @@ def _values(plan, name):
 
 
 def _train(sweep, args, n_workers):
-    """Have a cluster train what is missing."""
-    config = next(iter(sweep.missing.values()))
+    """Have a cluster train what is missing, if what is there is of the same data."""
+    config = next(iter([*sweep.missing.values(), *(run.config for run in sweep.runs[:1])]))
     where = config.data, sweep.options.data_dir, sweep.options.offline
     here, isa = worker.describe(config.isa, *where), config.isa
     if "problem" in here:
@@ -122,12 +159,10 @@ def _train(sweep, args, n_workers):
         load_data(config, sweep.options, arrays)  # refused now, in one line, if it does not fit
         sweep.missing[name] = replace(config, data="synthetic" if arrays[1] == SYNTHETIC else "mnist")
     driver.check_data(sweep, here["data"])
-    try:
-        sweep.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot make {sweep.folder}: {error.strerror}: choose another --runs-dir") from None
+    if not sweep.missing:
+        return
     where = next(iter(sweep.missing.values())).data, *where[1:]
-    with guard.locked(sweep.folder), cluster.connected(args["scheduler"], args["tls"], n_workers) as client:
+    with cluster.connected(args["scheduler"], args["tls"], n_workers) as client:
         say(text("dashboard : {address}", address=client.dashboard_link))
         cluster.check_workers(client, here, isa, where)
         driver.train_missing(sweep, client, here)

@@ -8,6 +8,7 @@ import queue
 import secrets
 import shutil
 import sys
+import tempfile
 import time
 from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass, field, replace
@@ -23,7 +24,7 @@ from rnn_mnist.sweep import estimate, worker
 from rnn_mnist.sweep.worker import DIVERGED, FAILED, FINISHED, STOPPED, UNFIT
 
 FAILURES = "failed.csv"
-INCOMING = ".incoming"  # where a run that comes back as files is put together
+INCOMING = ".incoming-"  # begins the name of a folder in which runs that come back as files are put together
 POLL = 0.5              # seconds between looks at signals and scheduler
 LAST_WORDS = 60         # seconds that the runs in progress have to be saved after an interruption
 
@@ -52,27 +53,44 @@ class Sweep:
 def look(plan, folder, options, again):
     """Return the Sweep of a Plan as its folder has it; a run there is known by its settings, whatever its name.
 
-    Raise UserError if one has the name of a point, and other settings.
+    One that is damaged has failed, and stays as it is. Raise UserError if one has the name of a point, and other
+    settings.
     """
     sweep = Sweep(Path(folder), options, again)
-    there = {_key(run.config): run for run in (find_runs(folder) if os.path.isdir(folder) else [])}
+    there, damaged = {}, {}
+    for run in find_runs(folder) if os.path.isdir(folder) else []:
+        if run.path.parent == sweep.folder:
+            try:
+                config, options_then = run.settings
+                there[_key(config, options_then)] = run
+            except UserError as error:
+                damaged[run.name] = str(error)
     taken = {run.name for run in there.values()}
     for point in plan.points:
-        run = there.get(_key(point.config))
+        # What data "auto" has come to mean is found out when a run is made.
+        kinds = ("mnist", "synthetic") if point.config.data == "auto" else (point.config.data,)
+        keys = [_key(replace(point.config, data=kind), options) for kind in kinds]
+        run = next((there[key] for key in keys if key in there), None)
         if run is None and point.name in taken:
             raise UserError(f"{sweep.folder / point.name} holds a run of other settings: choose another --run-name")
-        if run and run.result:
-            sweep.finished.append(run.name)
-        elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
-            sweep.failed[run.name] = DIVERGED, line.removeprefix("stopped : ")
-        else:
-            sweep.missing[run.name if run else point.name] = point.config
+        name = run.name if run else point.name
+        try:
+            if name in damaged:
+                sweep.failed[name] = FAILED, damaged[name]
+            elif run and run.result:
+                sweep.finished.append(name)
+            elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
+                sweep.failed[name] = DIVERGED, line.removeprefix("stopped : ")
+            else:
+                sweep.missing[name] = point.config
+        except UserError as error:
+            sweep.failed[name] = FAILED, str(error)
     return sweep
 
 
-def _key(config):
-    """Return what a run is known by: its Config, but for what is only found out when it is made."""
-    return replace(config, data="auto", init_weights="")
+def _key(config, options):
+    """Return what a run is known by: its settings, and the run whose weights it began with."""
+    return replace(config, init_weights=""), options.init_from
 
 
 def _last_line(run):
@@ -95,6 +113,9 @@ def train_missing(sweep, client, here):
     """
     waiting = sorted(sweep.missing, key=lambda name: estimate.seconds(sweep.missing[name]))
     token, done, running = secrets.token_hex(16), queue.SimpleQueue(), {}
+    for left in sweep.folder.glob(f"{INCOMING}*"):  # by a sweep that was killed
+        shutil.rmtree(left, ignore_errors=True)
+    incoming = Path(tempfile.mkdtemp(prefix=INCOMING, dir=sweep.folder))
 
     def hand_out(name):
         """Give a run to the cluster."""
@@ -124,7 +145,7 @@ def train_missing(sweep, client, here):
                     future = done.get(timeout=POLL)
                     if not future.cancelled():  # as it is when the scheduler is gone
                         name, _ = running.pop(future.key)
-                        if _take(sweep, name, client, future):
+                        if _take(sweep, name, client, future, incoming):
                             show(len(running), n_workers, name)
                         else:
                             waiting.append(name)
@@ -136,10 +157,10 @@ def train_missing(sweep, client, here):
                         ) from None
     finally:
         (sweep.folder / worker.TOKEN).unlink(missing_ok=True)
-        shutil.rmtree(sweep.folder / INCOMING, ignore_errors=True)
+        shutil.rmtree(incoming, ignore_errors=True)
 
 
-def _take(sweep, name, client, future):
+def _take(sweep, name, client, future, incoming):
     """Note what has become of a run that was handed out; tell whether anything has, or it is to be handed out again."""
     if future.status == "error":
         result = {"outcome": FAILED, "reason": _why(future.exception()), "files": None}
@@ -154,7 +175,7 @@ def _take(sweep, name, client, future):
         return False
     try:
         if result["files"]:
-            _adopt(sweep.folder, name, result["files"])
+            _adopt(sweep.folder / name, result["files"], incoming)
         if outcome == FINISHED and not Run(sweep.folder / name).result:
             outcome, reason = FAILED, "its worker says that it is finished, but there is no result"
     except UserError as error:
@@ -201,9 +222,9 @@ def _is_busy(dask_worker):
     return bool(dask_worker.active_threads)
 
 
-def _adopt(folder, name, content):
-    """Put a run that came back as {path: bytes} into a sweep's folder, where it appears whole."""
-    made = folder / INCOMING / secrets.token_hex(8)
+def _adopt(run, content, incoming):
+    """Put a run that came back as {path: bytes} into its place, where it appears whole."""
+    made = incoming / secrets.token_hex(8)
     for path, data in content.items():
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise UserError(f"its worker sent a file {path!r:.80}, which is no place in a run")
@@ -213,10 +234,10 @@ def _adopt(folder, name, content):
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    if (folder / name).exists():  # unfinished, from a worker that saw this folder
-        (folder / name).rename(made.with_suffix(".old"))
-    made.rename(folder / name)
-    files.sync_folder(folder)
+    if run.exists():  # unfinished, from a worker that saw this folder
+        run.rename(made.with_suffix(".old"))
+    made.rename(run)
+    files.sync_folder(run.parent)
 
 
 @contextlib.contextmanager

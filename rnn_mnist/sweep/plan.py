@@ -22,7 +22,7 @@ from rnn_mnist.console.settings import UserError, applies, flag_name, named
 
 FIELDS = {item.name: item for item in fields(Config) if item.metadata["flag"]}
 MAX_RUNS = 100_000
-N_TRIES = 100  # draws per run that is wanted: there may be fewer different ones
+N_IN_VAIN = 1000  # draws in a row that give nothing new: there is nothing more then
 _NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _RANGE = re.compile(f"(log:)?({_NUMBER})-({_NUMBER})")
 _WORDS = {"on": True, "true": True, "off": False, "false": False}
@@ -37,10 +37,13 @@ class Draw(NamedTuple):
     log: bool
 
     def __call__(self, share):
-        """Return the number at a share 0..1 of the interval, in three digits: enough, and short in names."""
+        """Return the number at a share 0..1 of the interval, in about three digits: enough, and short in names."""
         value = (math.exp(math.log(self.low) + share * math.log(self.high / self.low)) if self.log
                  else self.low + share * (self.high - self.low))
-        return self.kind(round(value)) if self.kind is int else float(f"{value:.3g}")
+        if self.kind is int:
+            return min(max(round(value), math.ceil(self.low)), math.floor(self.high))
+        digits = 2 - math.floor(math.log10(value if self.log else self.high - self.low))
+        return min(max(round(value, digits), self.low), self.high)
 
 
 @dataclass(frozen=True)
@@ -64,26 +67,30 @@ class Plan:
     folder: str
 
 
-def make_plan(base, given, path=None, n_random=None):
+def make_plan(base, given, path=None, n_random=None, told=()):
     """Return the Plan of a sweep.
 
     base: the Config that all start from; given: {setting: text of its values}; path: a TOML file with more; n_random:
-    how many draws, each with every seed, instead of the whole grid. Raise UserError, before anything is made, if a
-    value or a combination cannot be.
+    how many draws, each with every seed, instead of the whole grid; told: what else the folder's name tells. Raise
+    UserError, before anything is made, if a value or a combination cannot be.
     """
-    shared, grids = _read(path) if path else ({}, [{}])
+    shared, grids = ({}, [{}]) if path is None else _read(path)
     if both := sorted(set(given) & {name for grid in grids for name in grid}):
         raise UserError(f"{flag_name(both[0])} is also in a grid of {path}: give it once")
     grids = [_parsed({**shared, **given, **grid}, n_random) for grid in grids]
+    _check_number(grids, n_random)
     combinations = list(_drawn(grids, base, n_random) if n_random else _all(grids))
     configs = {}
     for combination in combinations:
         configs.setdefault(_config(base, combination), combination)
     _check_effects(base, combinations)
+    for name, what in (("isa", "instruction set"), ("data", "data set")):
+        if len({getattr(config, name) for config in configs}) > 1:
+            raise UserError(f"{named(name)}: the workers of a sweep have one {what}: make a sweep of each")
     names = sorted({name for grid in grids for name in grid}, key=_place)
     varied = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
     points = [Point(_name(config, varied), config) for config in configs]
-    return Plan(points, varied, len(combinations) - len(points), _folder({**shared, **given}, path, n_random))
+    return Plan(points, varied, len(combinations) - len(points), _folder({**shared, **given}, path, n_random, told))
 
 
 def parse_values(name, given):
@@ -93,9 +100,17 @@ def parse_values(name, given):
     values = given if isinstance(given, list) else [given]
     if len(values) == 1 and isinstance(values[0], str):
         return _parse_text(name, values[0])
-    found = [tuple(value) if isinstance(value, list) else value for value in values]
-    return list(dict.fromkeys(value for value in found for value in
-                              (_parse_text(name, value) if isinstance(value, str) else [value])))
+    found = []
+    for value in values:
+        parts = _parse_text(name, value) if isinstance(value, str) else [tuple(value) if isinstance(value, list)
+                                                                         else value]
+        if isinstance(parts, Draw):
+            raise UserError(f"{named(name)}: '{value:.60}' is to be drawn from, and so can't be one of a list")
+        found += parts
+    try:
+        return list(dict.fromkeys(found))
+    except TypeError:
+        raise UserError(f"{named(name)}: takes a value or a list of values, got {given!r:.60}") from None
 
 
 def _parse_text(name, text):
@@ -158,13 +173,19 @@ def _parsed(grid, n_random):
     for name, values in found.items():
         if isinstance(values, Draw) and (not n_random or name == "seed"):
             raise UserError(f"{named(name, grid[name])} is to be drawn from: add --random N, or list the values")
-    for name, what in (("isa", "instruction set"), ("data", "data set")):
-        if len(found.get(name, [""])) > 1:
-            raise UserError(f"{named(name, grid[name])}: workers have one {what}: make a sweep of each")
-    if math.prod(len(values) for name, values in found.items()
-                 if not isinstance(values, Draw) and not (n_random and name != "seed")) > MAX_RUNS:
-        raise UserError(f"more than {MAX_RUNS} runs: make several sweeps")
+        if not isinstance(values, Draw) and not values:
+            raise UserError(f"{named(name)}: an empty list: give at least one value, or leave it out")
     return found
+
+
+def _check_number(grids, n_random):
+    """Raise UserError if there are more runs than a sweep may have."""
+    if n_random:
+        n = n_random * max(len(grid.get("seed", [0])) for grid in grids)
+    else:
+        n = sum(math.prod(map(len, grid.values())) for grid in grids)
+    if n > MAX_RUNS:
+        raise UserError(f"more than {MAX_RUNS} runs: make several sweeps")
 
 
 def _all(grids):
@@ -179,14 +200,16 @@ def _drawn(grids, base, n_random):
 
     Python promises of its generator that random() will always give the same numbers for a seed.
     """
-    rnd, seen = random.Random(0), set()
-    for _ in range(N_TRIES * n_random):
+    rnd, seen, in_vain = random.Random(0), set(), 0
+    while in_vain < N_IN_VAIN:
         grid = grids[int(rnd.random() * len(grids))]
         combination = {name: values(rnd.random()) if isinstance(values, Draw) else
                        values[int(rnd.random() * len(values))] for name, values in grid.items() if name != "seed"}
         config = _config(base, combination)
+        in_vain += 1
         if config not in seen:
             seen.add(config)
+            in_vain = 0
             yield from ({**combination, "seed": seed} for seed in grid.get("seed", [base.seed]))
         if len(seen) == n_random:
             return
@@ -227,12 +250,18 @@ def _name(config, varied):
     return _short("_".join(parts) or "run")
 
 
-def _folder(given, path, n_random):
+def _folder(given, path, n_random, told):
     """Return what a sweep's folder is called: what was given but for the seeds, so that more of these can be added."""
-    parts = ["sweep", *([Path(path).stem] if path else []), *(["random"] if n_random else [])]
-    parts += [f"{name}-{re.sub('[, ]+', '-', str(given[name]))}" for name in sorted(given, key=_place)
-              if name != "seed"]
+    parts = ["sweep", *told, *([Path(path).stem] if path else []), *(["random"] if n_random else [])]
+    parts += [f"{name}-{_text(given[name])}" for name in sorted(given, key=_place) if name != "seed"]
     return _short("_".join(parts))
+
+
+def _text(given):
+    """Return values, as a text or as TOML has them, as the name of a folder shows them."""
+    if isinstance(given, list):
+        return "-".join(map(_text, given))
+    return {True: "on", False: "off"}[given] if isinstance(given, bool) else re.sub("[, ]+", "-", str(given))
 
 
 def _short(name):

@@ -9,7 +9,9 @@ from rnn_mnist import files
 from rnn_mnist.analysis import metrics
 from rnn_mnist.console import log
 from rnn_mnist.console.languages import ORIGINAL, data_name, text
+from rnn_mnist.console.settings import applies
 from rnn_mnist.console.tables import table
+from rnn_mnist.sweep.plan import FIELDS
 
 STATISTICS = ("mean", "sd", "low", "high")  # low, high: the 95 % interval of the mean
 TABLE, PICTURE = "sweep.csv", "sweep.png"
@@ -19,14 +21,15 @@ N_SHOWN = 40  # settings in the table on the terminal, the best
 def summarise(runs, varied):
     """Return a dict for each setting of finished Runs, best first by the mean acc_valid of the weights scored.
 
-    varied: the settings that the runs differ in. Each has settings {name: value}, names, seeds, and values by seed of
-    acc_valid, loss_valid, acc_test and seconds; acc_valid is None where nothing was kept for validation. Where that is
-    so, the order is that of the names: the test set does not choose.
+    varied: the settings that the runs differ in. Each has settings {name: value, None where it has no effect}, names,
+    seeds, and values by seed of acc_valid, loss_valid, acc_test and seconds; acc_valid is None where nothing was kept
+    for validation. Where that is so, the order is that of the names: the test set does not choose.
     """
     groups = defaultdict(list)
     for run in runs:
         config = run.config
-        groups[tuple((name, getattr(config, name)) for name in varied if name != "seed")].append((config.seed, run))
+        groups[tuple((name, getattr(config, name) if applies(vars(config), FIELDS[name]) else None)
+                     for name in varied if name != "seed")].append((config.seed, run))
     found = []
     for settings, members in groups.items():
         members.sort(key=lambda member: member[0])
@@ -51,7 +54,8 @@ def statistics(values):
 
 def words(settings):
     """Return settings in a few words."""
-    return " ".join(log.words(name, value, "=") for name, value in settings.items()) or text("all runs")
+    return " ".join(log.words(name, value, "=") for name, value in settings.items() if value is not None
+                    ) or text("all runs")
 
 
 def report(groups):

@@ -463,6 +463,6 @@ def test_runs_whose_data_has_changed_since_are_not_paired(two_runs, toy_data_dir
 def test_many_seeds_are_told_in_a_few_words(tmp_path):
     for seed in [*range(12), 20, 30, 31]:
         make_run(tmp_path, f"s{seed}", (.9,), seed=seed)
-    summaries = compare.summarise_all([tmp_path])
-    lines = list(compare_report.report(summaries, compare.group_over_seeds(summaries)))
+    summaries = comparison.summarise_all([tmp_path])
+    lines = list(shown.report(summaries, comparison.group_over_seeds(summaries)))
     assert "  0-11 20 30-31  " in lines[-1]

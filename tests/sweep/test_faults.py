@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import subprocess
 import sys
 
@@ -132,6 +133,38 @@ def test_a_run_that_kills_its_workers_is_recorded_and_stops_no_other(tmp_path, d
         code, _, err = sweep(tmp_path, *command)
     assert (code, err) == (0, "")
     assert digests(folder) == long and not (folder / "failed.csv").exists()
+
+
+def test_what_is_there_is_known_by_its_settings_data_and_first_weights(tmp_path, data, toy_data_dir):
+    """Each command runs nothing: all that it could do is done already, or refused."""
+    point = ("--n-neurons", "8", "--epochs", "1", *TOY, *data, "--run-name", "s", "--seeds", "0")
+    code, _, err = sweep(tmp_path, *point)
+    assert (code, err) == (0, "")
+    run = tmp_path / "runs/s/run"
+    run.rename(run.with_name("renamed"))  # a run is known by what it is, and not by its name
+    assert "to do : 1 runs" in sweep(tmp_path, *point, "--init-from", "runs/s/renamed", "--dry-run")[1]
+    assert "to do : 1 runs" in sweep(tmp_path, *point[:-8], "--data", "synthetic", *point[-4:], "--dry-run")[1]
+    other = tmp_path / "other"
+    shutil.copytree(toy_data_dir, other)
+    labels = other / "train-labels-idx1-ubyte"
+    labels.write_bytes(labels.read_bytes()[:-1] + b"\0")
+    code, _, err = sweep(tmp_path, *point, "--data-dir", str(other))
+    assert code == 2 and "was trained on other data" in err
+    code, out, err = sweep(tmp_path, *point)
+    assert (code, err) == (0, "") and "there already : 1 finished, 0 failed" in out
+    (run.with_name("renamed") / "result.json").write_text("{}")
+    code, out, err = sweep(tmp_path, *point)
+    assert (code, err) == (1, "") and "result.json: damaged" in (tmp_path / "runs/s/failed.csv").read_text()
+
+
+@pytest.mark.parametrize("flags, line", [
+    (("--scheduler", "nonsense"), "must be an address"), (("--scheduler", ""), "must be an address"),
+    (("--workers", "0"), "--workers must be at least 1"), (("--random", "-3"), "--random must be at least 1"),
+    (("--tls", "a.pem"), "no effect without --scheduler"), (("--run-name", ""), "plain folder name"),
+    (("--run-name", ".."), "plain folder name"), (("--init-from", "nowhere"), "nowhere: no run directory")])
+def test_flags_that_cannot_be_are_refused_and_nothing_is_made(tmp_path, flags, line):
+    assert line in refused(tmp_path, "--seeds", "0", *flags)
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_dry_run_makes_nothing(tmp_path, data):

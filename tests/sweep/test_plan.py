@@ -104,13 +104,27 @@ def test_draws_are_spread_over_their_range_and_the_first_ones_stay():
     ({"seed": "9-0"}, "a range goes up: give 0-9"), ({"seed": "0-99999999999"}, "more than 100000"),
     ({"seed": "0-999", "n_neurons": "1-101"}, "more than 100000 runs"),
     ({"learning_rate": "0.1-0.2"}, "is to be drawn from: add --random N"), ({"peephole": "yes"}, "is not on or off"),
-    ({"learning_rate": "log:0-1"}, "starts above 0"), ({"isa": "avx2,sse41"}, "one instruction set"),
+    ({"learning_rate": "log:0-1"}, "starts above 0"), ({"cell": []}, "an empty list"),
+    ({"hidden_sizes": [[[1]]]}, "takes a value or a list of values"), ({"cell": [{"a": 1}]}, "takes a value or a list"),
+    ({"learning_rate": ["0.1-0.2", 3]}, "can't be one of a list"), ({"isa": "avx2,sse41"}, "one instruction set"),
     ({"data": "mnist,synthetic"}, "one data set"),
     ({"peephole": "on,off"}, "--peephole has no effect with cell basic"),
     ({"cell": "basic,lstm", "unroll": "dynamic,fused"}, "the combination cell lstm, unroll fused: --cell lstm has no"),
     ({"hidden_sizes": "128"}, "--hidden-sizes has no effect with model rnn")])
 def test_what_cannot_be_is_refused(given, line):
     assert line in refusal(plan, **given)
+
+
+def test_draws_stay_within_their_range_however_narrow():
+    configs = [point.config for point in plan(None, 20, optimizer="momentum", momentum="0.9996-0.9999").points]
+    assert all(0.9996 <= config.momentum <= 0.9999 for config in configs)
+    assert all(1 <= point.config.n_neurons <= 5 for point in plan(None, 5, n_neurons="log:0.2-5").points)
+
+
+@pytest.mark.parametrize("n_random, given", [
+    (2000, {"seed": "0-9999", "learning_rate": "0-1"}), (99_999_999, {"learning_rate": "0-1"})])
+def test_more_draws_than_a_sweep_may_have_are_refused(n_random, given):
+    assert "more than 100000 runs" in refusal(plan, None, n_random, **given)
 
 
 def test_more_draws_than_there_are_combinations_are_refused():
@@ -127,6 +141,12 @@ def test_a_bad_file_is_refused(tmp_path, content, line):
     message = refusal(plan, path)
     assert line in message
     assert str(path) in message or "must be" in message
+
+
+def test_workers_have_one_data_set_whatever_the_grids_say(tmp_path):
+    path = tmp_path / "two.toml"
+    path.write_text("[[grid]]\ndata = 'mnist'\n[[grid]]\ndata = 'synthetic'")
+    assert "have one data set" in refusal(plan, path)
 
 
 def test_long_names_are_short_and_still_differ():
