@@ -132,8 +132,8 @@ def train_missing(sweep, client, here):
             while sweep.missing:
                 if signals:
                     _stop(client, [future for _, future in running.values()])
-                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished, what "
-                                  f"was in progress is saved; go on by: {sweep.again}", 128 + signals[0])
+                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished; go on "
+                                  f"by: {sweep.again}", 128 + signals[0])
                 n_workers = client.scheduler_info(n_workers=0)["n_workers"]
                 if client.status != "running":
                     raise CancelledError

@@ -87,6 +87,12 @@ def _address(note):
         return json.loads(note.read_text())["address"]
 
 
+def _hear_signals():
+    """Hear the signals that nohup, or a shell's &, has the tests ignore."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Command:
     """A running sweep."""
 
@@ -95,7 +101,7 @@ class Command:
         with open(self.out, "w") as out, open(self.err, "w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "scripts/sweep.py"), *map(str, argv)], cwd=folder, stdout=out, stderr=err,
-                env=user_environment(**environment), start_new_session=True)
+                env=user_environment(**environment), start_new_session=True, preexec_fn=_hear_signals)
 
     def end(self):
         """Wait for the end; return (exit code, stdout, stderr)."""
