@@ -72,6 +72,11 @@ class Cluster:
                                        "--no-dashboard", "--local-directory", str(scratch), **how))
         return self.workers[-1]
 
+    def wait_for_workers(self):
+        """Wait until the scheduler has heard of every worker that was started."""
+        (log,) = self.folder.glob("scheduler-*.log")
+        wait_until(lambda: log.read_text().count("Register worker addr") >= len(self.workers), self.scheduler)
+
     def __enter__(self):
         return self
 

@@ -19,6 +19,7 @@ def cluster(tmp_path_factory, pem):
     with Cluster(tmp_path_factory.mktemp("cluster"), pem) as cluster:
         cluster.add_worker()
         cluster.add_worker()
+        cluster.wait_for_workers()
         yield cluster
 
 

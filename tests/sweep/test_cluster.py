@@ -47,6 +47,7 @@ def test_on_a_cluster_without_a_shared_folder_in_another_order(tmp_path, data, s
 
 def test_a_killed_worker_costs_no_run_and_no_bit(tmp_path, data, long, cluster, on_cluster):
     third = cluster.add_worker()
+    cluster.wait_for_workers()
     running = Command(tmp_path, *LONG, *data, *on_cluster, "--run-name", "s")
     folder = tmp_path / "runs/s"
     before = wait_until(lambda: in_progress(folder, 3), running.process)
