@@ -15,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 ADDRESS = re.compile(r"(tls|tcp)://([\w.-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}", re.ASCII)
 TIMEOUT = 10              # seconds until a scheduler counts as unreachable
 JOIN_TIMEOUT = 60         # seconds until a scheduler's first worker has to be there
-WORKER_BYTES = 1_500_000_000  # that a worker may need: 0.9 GB were measured, with the default network
+WORKER_BYTES = 1_500_000_000  # that a worker may need: 0.75 GB were measured, with 150 units
 CURE = "pip install -e .[sweep]"
 # By the engine's defaults a worker gives its heap back to the system at every turn (training took 1.07 times as long),
 # looks at its own stack 100 times a second (3 % of a core), and at its event loop 50 times (1 %).
@@ -98,10 +98,10 @@ def _client(Client, Security, address, tls):
     return client
 
 
-def check_workers(client, here, isa, where):
+def check_workers(client, here, where):
     """See that every worker is as `here`, our own description, and have them import what they need.
 
-    isa, where: what worker.describe takes. Raise UserError, naming the first that is not, or if there is none.
+    where: what worker.load takes. Raise UserError, naming the first that is not, or if there is none.
     """
     try:
         client.wait_for_workers(1, timeout=JOIN_TIMEOUT)
@@ -112,7 +112,7 @@ def check_workers(client, here, isa, where):
         if info["nthreads"] != 1:
             raise UserError(f"worker {address} has {info['nthreads']} threads: start workers with --nthreads 1, one "
                             "for each core: a run is trained by one process")
-    found = client.run(worker.describe, isa, *where, on_error="return")
+    found = client.run(worker.describe, here["isa"], *where, on_error="return")
     for address, description in found.items():
         problem = (worker.mismatch(description, here) if isinstance(description, dict) else
                    f"{type(description).__name__}: {' '.join(str(description).split())[:160]}")

@@ -150,7 +150,7 @@ def _train(sweep, args, n_workers):
     """Have a cluster train what is missing, if what is there is of the same data."""
     config = next(iter([*sweep.missing.values(), *(run.config for run in sweep.runs[:1])]))
     where = config.data, sweep.options.data_dir, sweep.options.offline
-    here, isa = worker.describe(config.isa, *where), config.isa
+    here = worker.describe(config.isa, *where)
     if "problem" in here:
         raise UserError(here["problem"])
     arrays = worker.load(*where)
@@ -164,7 +164,7 @@ def _train(sweep, args, n_workers):
     where = next(iter(sweep.missing.values())).data, *where[1:]
     with cluster.connected(args["scheduler"], args["tls"], n_workers) as client:
         say(text("dashboard : {address}", address=client.dashboard_link))
-        cluster.check_workers(client, here, isa, where)
+        cluster.check_workers(client, here, where)
         driver.train_missing(sweep, client, here)
 
 

@@ -80,9 +80,7 @@ def make_plan(base, given, path=None, n_random=None, told=()):
     grids = [_parsed({**shared, **given, **grid}, n_random) for grid in grids]
     _check_number(grids, n_random)
     combinations = list(_drawn(grids, base, n_random) if n_random else _all(grids))
-    configs = {}
-    for combination in combinations:
-        configs.setdefault(_config(base, combination), combination)
+    configs = list(dict.fromkeys(_config(base, combination) for combination in combinations))
     _check_effects(base, combinations)
     for name, what in (("isa", "instruction set"), ("data", "data set")):
         if len({getattr(config, name) for config in configs}) > 1:

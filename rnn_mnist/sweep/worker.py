@@ -7,6 +7,7 @@ back as files.
 """
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -27,6 +28,7 @@ TOKEN = ".sweep"           # a file by which a worker sees that the folder it ha
 LOCK_TIMEOUT = 60          # seconds for another worker, whose run nobody waits for any more, to finish its step
 POLL = 0.2                 # seconds between looks at whether somebody still waits for the run
 PACKAGES = ("rnn_mnist", "tensorflow", "tf_keras", "numpy")
+DISK_ERRORS = (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 MADE_FIRST = {"checkpoints", "environment.json", "log.txt", "metrics.csv", "validation.csv", "config.json", ".lock"}
 
 
@@ -133,10 +135,18 @@ def _outcome(config, options, place, loaded):
         return DIVERGED, str(stopped).removeprefix("diverged: ").partition(": try")[0]
     except Exception as error:
         fault = error.__context__ if isinstance(error, UserError) else error
-        if isinstance(fault, OSError):  # a full or broken disk is the machine's fault, and not that of the run
+        if _is_of_the_disk(fault):  # which is the machine's fault, and not that of the run
             return UNFIT, f"{fault.filename or place}: {fault.strerror or fault}: make room or mend it"
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         return FAILED, f"{kind}{' '.join(str(error).split())[:300]}"
+
+
+def _is_of_the_disk(fault):
+    """Tell whether an error is that of a disk that can't be written; a file that is missing is its run's own fault.
+
+    Network.save has no number to give; filelock's Timeout is an OSError, too.
+    """
+    return isinstance(fault, OSError) and not isinstance(fault, TimeoutError) and fault.errno in DISK_ERRORS
 
 
 def _train(config, options, place, loaded):

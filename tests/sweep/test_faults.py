@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 from clusters import (
@@ -24,7 +25,10 @@ from clusters import (
     went_on,
 )
 
+from rnn_mnist.config import Config, RunOptions
+from rnn_mnist.console import guard
 from rnn_mnist.run import find_runs
+from rnn_mnist.sweep import worker
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +117,33 @@ def test_a_run_that_fails_is_recorded_and_stops_no_other(tmp_path, data, cluster
             (f"learning_rate-1e+18_s{seed}", "diverged") for seed in (0, 1)]
         assert all("not finite" in row["reason"] for row in rows)
         assert sum(run.result is not None for run in find_runs(tmp_path / "runs/s")) == 2
+
+
+def test_a_run_that_cannot_go_on_costs_no_worker(tmp_path, data, on_cluster):
+    command = ("--n-neurons", "8", "--epochs", "2", *TOY, *data, *on_cluster, "--run-name", "s", "--seeds")
+    code, _, err = sweep(tmp_path, *command, "0,1")
+    assert (code, err) == (0, "")
+    (tmp_path / "runs/s/s0/result.json").unlink()
+    for path in (tmp_path / "runs/s/s0/checkpoints").glob("step-*"):
+        path.unlink()
+    code, out, err = sweep(tmp_path, *command, "0-3")
+    assert (code, err) == (1, "") and "failed : 1 of 4 runs" in out
+    assert "s0,failed," in (tmp_path / "runs/s/failed.csv").read_text()
+    assert sum(run.result is not None for run in find_runs(tmp_path / "runs/s")) == 3
+
+
+def test_a_run_that_another_process_trains_costs_no_worker(tmp_path, toy_data_dir, monkeypatch, flag_words):
+    from distributed import Client
+    monkeypatch.setattr(worker, "LOCK_TIMEOUT", 0.1)
+    config = Config(n_neurons=8, epochs=1, n_valid=100, batch_size=20, data="mnist")
+    options = RunOptions(data_dir=toy_data_dir, run_name="run", runs_dir=str(tmp_path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / worker.TOKEN).write_text("t")
+    here = worker.describe(config.isa, config.data, options.data_dir, options.offline)
+    with (Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client,
+          guard.locked(tmp_path / "run")):
+        found = client.submit(worker.train_point, asdict(config), asdict(options), str(tmp_path), "t", here).result()
+    assert found["outcome"] == "failed" and "another process is training into it" in found["reason"]
 
 
 def test_a_run_that_kills_its_workers_is_recorded_and_stops_no_other(tmp_path, data, long, pem):

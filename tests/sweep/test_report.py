@@ -11,6 +11,7 @@ from scipy import stats
 
 from rnn_mnist.console import languages
 from rnn_mnist.console.languages import SYNTHETIC
+from rnn_mnist.plots import style
 from rnn_mnist.run import find_runs
 from rnn_mnist.sweep import report
 
@@ -75,7 +76,14 @@ def test_the_documented_sweep_is_what_its_runs_say():
                for readme in ("README.md", "README.ko.md"))
 
 
-def test_the_picture_shows_every_seed(groups, tmp_path):
+def test_the_picture_shows_every_seed_best_first(groups, tmp_path, monkeypatch):
+    figures, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or save(figure, path))
     paths = list(report.write(groups, tmp_path))
     assert paths == [tmp_path / "sweep.csv", tmp_path / "sweep.png"]
+    (axes,) = figures[0].axes
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dots] == [group["acc_valid"] for group in groups]
+    assert [set(line.get_ydata()) for line in dots] == [{0}, {1}, {2}]
+    assert next(label.get_text() for label in axes.get_yticklabels()) == "cell=gru n_neurons=50"
     assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
