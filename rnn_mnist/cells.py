@@ -31,11 +31,14 @@ class Cell(NamedTuple):
     variables: tuple                          # their names in a layer's scope, in the order that step takes the arrays
     seeds: dict                               # operation seed of the initialiser of each that does not start constant
     step: Callable                            # (arrays, x, state, activation, sigmoid) -> state, in NumPy
+    forward: Callable                         # see _basic_forward
+    backward: Callable                        # see _basic_backward
+    multiplied: Callable = lambda before, kept: before[-1:]  # by each kernel's recurrent part
     n_gates: int = 1                          # sums that each unit computes in a step
     n_parts: int = 1                          # arrays that a state consists of
     activation: str | None = None             # None: the config's
     initializer: Callable = _glorot_uniform   # (tf, seed) -> initialiser
-    fused: bool = False                       # whether recurrence.py has its gradient by hand
+    n_kernels: int = 1                        # each with a bias; after these come the peepholes
 
 
 def cell_of(config):
@@ -115,6 +118,64 @@ def _gru_step(arrays, x, state, f, sigmoid):
     return (u * h + (1 - u) * f(_product(candidate, x, r * h) + candidate_bias),)
 
 
+def _basic_forward(tf, f, sums, state, peepholes):
+    """Return (the state after a step, what else backward needs); sums(m, u) is a_t, u times Wu of kernel m included."""
+    return (f(sums(0, *state)),), ()
+
+
+def _basic_backward(tf, df, back, before, after, kept, d_state, peepholes):
+    """Return (gradient by the state before a step from that by the state after it, gradients by the peepholes).
+
+    back(m, da) takes the gradient by a_t of kernel m and returns it times Wu^T; df(h, dh) is that by a of h = f(a).
+    """
+    return (back(0, df(*after, *d_state)),), ()
+
+
+def _lstm_forward(tf, f, sums, state, peepholes):
+    c, h = state
+    i, j, g, o = tf.split(sums(0, h), 4, axis=1)
+    if peepholes:
+        w_g, w_i, w_o = peepholes
+        g, i = g + w_g * c, i + w_i * c
+    i, j, g = tf.sigmoid(i), f(j), tf.sigmoid(g + 1)
+    c = g * c + i * j
+    o = tf.sigmoid(o + w_o * c if peepholes else o)
+    squashed = f(c)
+    return (c, o * squashed), (i, j, g, o, squashed)
+
+
+def _lstm_backward(tf, df, back, before, after, kept, d_state, peepholes):
+    i, j, g, o, squashed = kept
+    c, (dc, dh) = before[0], d_state
+    do = tf.raw_ops.SigmoidGrad(y=o, dy=dh * squashed)
+    dc += df(squashed, dh * o)
+    if peepholes:
+        dc += peepholes[2] * do
+    di, dj = tf.raw_ops.SigmoidGrad(y=i, dy=dc * j), df(j, dc * i)
+    dg, dc = tf.raw_ops.SigmoidGrad(y=g, dy=dc * c), dc * g
+    dh = back(0, tf.concat([di, dj, dg, do], axis=1))
+    if not peepholes:
+        return (dc, dh), ()
+    return ((dc + peepholes[0] * dg + peepholes[1] * di, dh),
+            [tf.reduce_sum(values, axis=0) for values in (dg * c, di * c, do * after[0])])
+
+
+def _gru_forward(tf, f, sums, state, peepholes):
+    (h,) = state
+    r, u = tf.split(tf.sigmoid(sums(0, h)), 2, axis=1)
+    rh = r * h
+    candidate = f(sums(1, rh))
+    return (candidate + u * (h - candidate),), (r, u, candidate, rh)
+
+
+def _gru_backward(tf, df, back, before, after, kept, d_state, peepholes):
+    (h,), (dh,), (r, u, candidate, _) = before, d_state, kept
+    d_rh = back(1, df(candidate, dh - dh * u))
+    du = tf.raw_ops.SigmoidGrad(y=u, dy=dh * (h - candidate))
+    dr = tf.raw_ops.SigmoidGrad(y=r, dy=d_rh * h)
+    return (dh * u + d_rh * r + back(0, tf.concat([dr, du], axis=1)),), ()
+
+
 def _identity_start(tf, seed):
     """Return the initialiser of Le, Jaitly and Hinton: small numbers for the input, the identity for the state."""
     def initial(shape, dtype=None, partition_info=None):
@@ -131,21 +192,22 @@ CELLS = {  # by config.cell
     "basic": Cell(
         make=lambda tf_cells, n, f: tf_cells.BasicRNNCell(n, activation=f),
         variables=("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), seeds={"basic_rnn_cell/kernel": 88},
-        step=_basic_step, fused=True),
+        step=_basic_step, forward=_basic_forward, backward=_basic_backward),
     "lstm": Cell(
         make=lambda tf_cells, n, f: tf_cells.LSTMCell(n, activation=f),
         variables=("lstm_cell/kernel", "lstm_cell/bias"), seeds={"lstm_cell/kernel": 88},
-        step=_lstm_step, n_gates=4, n_parts=2, activation="tanh"),
+        step=_lstm_step, forward=_lstm_forward, backward=_lstm_backward, n_gates=4, n_parts=2, activation="tanh"),
     "gru": Cell(
         make=lambda tf_cells, n, f: tf_cells.GRUCell(n, activation=f),
         variables=("gru_cell/gates/kernel", "gru_cell/gates/bias", "gru_cell/candidate/kernel",
                    "gru_cell/candidate/bias"),
         seeds={"gru_cell/gates/kernel": 88, "gru_cell/candidate/kernel": 89},
-        step=_gru_step, n_gates=3, activation="tanh"),
+        step=_gru_step, forward=_gru_forward, backward=_gru_backward,
+        multiplied=lambda before, kept: (before[0], kept[-1]), n_gates=3, activation="tanh", n_kernels=2),
     "irnn": Cell(
         make=lambda tf_cells, n, f: tf_cells.BasicRNNCell(n, activation=f),
         variables=("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), seeds={"basic_rnn_cell/kernel": 88},
-        step=_basic_step, activation="relu", initializer=_identity_start, fused=True),
+        step=_basic_step, forward=_basic_forward, backward=_basic_backward, activation="relu", initializer=_identity_start),
 }
 _PEEPHOLES = ("lstm_cell/w_f_diag", "lstm_cell/w_i_diag", "lstm_cell/w_o_diag")
 WITH_PEEPHOLES = CELLS["lstm"]._replace(

@@ -9,7 +9,6 @@ import os
 import re
 from dataclasses import dataclass, fields
 
-from rnn_mnist.cells import cell_of
 from rnn_mnist.console.forms import MAX_EPOCHS
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
 from rnn_mnist.console.settings import UserError, changed, check_applies, convert, named, setting
@@ -166,8 +165,6 @@ def _check_reading(config):
     if seed != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", seed) and int(seed) < 2**32):
         raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
                         f"{seed!r:.60}")
-    if config.unroll == "fused" and not cell_of(config).fused:
-        raise UserError(f"{named('cell', config.cell)} has no gradient by hand: leave out {named('unroll', 'fused')}")
     if config.bidirectional and config.bptt_steps:
         raise UserError(f"{named('bptt_steps')} cuts the gradient before the last steps, and the last steps of one "
                         f"direction are the first of the other: leave it out with {named('bidirectional')}")

@@ -1,34 +1,15 @@
 """The recurrence over time steps: layers and directions of a cell, in three forms with the same variables.
 
-The forms are dynamic_rnn, static_rnn, and by hand ("fused"). By hand, with the basic cell's kernel = Wx over Wh,
-h_0 = 0 and f the activation, over steps t = 1..n of every image:
-
-    a_t = x_t Wx + h_(t-1) Wh + b              h_t = f(a_t)
-
-and backwards, with dh_t the gradient of the loss by h_t (Werbos 1990, "Backpropagation through time"):
-
-    da_t = dh_t * f'(a_t)                      dh_(t-1) = da_t Wh^T
-    dWx = sum_t x_t^T da_t                     dWh = sum_t h_(t-1)^T da_t                     db = sum_t da_t
-
-Only h_t and dh_t have to be computed one step after the other. Every x_t Wx is known beforehand, and the sums over t
-can wait until the end: each of these is one large matrix product instead of one per step.
-
-Layers that are read in one direction are a MultiRNNCell. By hand, or in both directions, each layer reads all steps
-before the next does: the same sums. The variables have the names that TensorFlow 1 gave them either way.
+The forms are dynamic_rnn, static_rnn, and by hand (fused.py). Layers that are read in one direction are a MultiRNNCell.
+By hand, or in both directions, each layer reads all steps before the next does: the same sums. The variables have the
+names that TensorFlow 1 gave them either way.
 """
 
 import re
 
 from rnn_mnist.cells import activation_of, cell_of, layer_scopes
+from rnn_mnist.fused import ACTIVATION_GRADIENTS, fused
 from rnn_mnist.tf1 import tf
-
-# The gradient by a of h = f(a), times dh: all three can be had from h alone, so that a_t need not be kept.
-_ACTIVATION_GRADIENTS = {
-    "tanh": lambda h, dh: tf.raw_ops.TanhGrad(y=h, dy=dh),                      # dh (1 - h^2)
-    "sigmoid": lambda h, dh: tf.raw_ops.SigmoidGrad(y=h, dy=dh),                # dh h (1 - h)
-    "relu": lambda h, dh: tf.raw_ops.ReluGrad(gradients=dh, features=h),        # dh where h > 0
-}
-
 
 def recurrence(steps, config, dropout):
     """Return what the output layer is to see of steps [batch, n_steps, n_inputs]: float32 [batch, n_features].
@@ -39,7 +20,9 @@ def recurrence(steps, config, dropout):
     """
     if config.layers == 1 or config.bidirectional or config.unroll == "fused":
         return layer_by_layer(steps, config, dropout)[0]
-    *lower, top = (_make_cell(config) for _ in range(config.layers))
+    sizes = [steps.shape[2], *(config.n_neurons for _ in range(config.layers - 1))]
+    *lower, top = (_make_cell(config, scope, n_inputs)
+                   for (scope,), n_inputs in zip(layer_scopes(config), sizes, strict=True))
     if config.dropout:
         lower = [_Dropping(cell, _mask(dropout, steps, config.n_neurons)) for cell in lower]
     state, outputs = _read(tf.nn.rnn_cell.MultiRNNCell([*lower, top]), steps, config, "rnn")
@@ -63,10 +46,11 @@ def layer_by_layer(steps, config, dropout=None, nudged=False):
         found = []
         for direction, scope in enumerate(directions):
             forwards = tf.reverse(steps, axis=[1]) if direction else steps
+            cell = _make_cell(config, scope, steps.shape[2])
             if config.unroll == "fused":
-                found.append(_fused(forwards, config, scope, all_steps=below_top or config.read == "mean"))
+                found.append(fused(forwards, cell.trainable_variables, config, _first(config, steps.shape[1]),
+                                   all_steps=below_top or config.read == "mean"))
                 continue
-            cell = _make_cell(config)
             if nudged:
                 size = cell_of(config).n_parts * config.n_neurons
                 nudges.append(tf.zeros([tf.shape(steps)[0], steps.shape[1], size]))
@@ -97,9 +81,15 @@ def unfused(activation):
     return lambda sums: activation(tf.ensure_shape(sums, sums.shape))
 
 
-def _make_cell(config):
-    """Return TensorFlow's own cell of a Config."""
-    return cell_of(config).make(tf.nn.rnn_cell, config.n_neurons, unfused(getattr(tf.nn, activation_of(config))))
+def _make_cell(config, scope, n_inputs):
+    """Return TensorFlow's own cell of a Config, its variables made in a scope, for inputs [batch, n_inputs]."""
+    kind = cell_of(config)
+    cell = kind.make(tf.nn.rnn_cell, config.n_neurons, unfused(getattr(tf.nn, activation_of(config))))
+    with _seeded(config), tf.variable_scope(scope):
+        cell(tf.zeros([1, n_inputs]), cell.zero_state(1, tf.float32))  # only makes the variables: never run
+    if config.unroll == "dynamic" and kind.n_gates == 1:
+        return _OwnGradient(cell, activation_of(config), n_inputs)
+    return cell
 
 
 def _mask(dropout, steps, n):
@@ -139,14 +129,13 @@ def _read(cell, inputs, config, scope):
     """Return (last state, outputs [batch, n_steps, n]) of a cell; inputs: [batch, n_steps, n], or a tuple of such."""
     n_steps = tf.nest.flatten(inputs)[0].shape[1]
     first = _first(config, n_steps)
-    with _seeded(config):
-        if not first:
-            return _unrolled(cell, inputs, config.unroll, scope, None)
-        before, after = (tf.nest.map_structure(lambda values, part=part: values[:, part], inputs)
-                         for part in (slice(0, first), slice(first, n_steps)))
-        state, outputs = tf.nest.map_structure(tf.stop_gradient, _unrolled(cell, before, config.unroll, scope, None))
-        state, outputs_after = _unrolled(cell, after, config.unroll, scope, state)
-        return state, tf.concat([outputs, outputs_after], axis=1)
+    if not first:
+        return _unrolled(cell, inputs, config.unroll, scope, None)
+    before, after = (tf.nest.map_structure(lambda values, part=part: values[:, part], inputs)
+                     for part in (slice(0, first), slice(first, n_steps)))
+    state, outputs = tf.nest.map_structure(tf.stop_gradient, _unrolled(cell, before, config.unroll, scope, None))
+    state, outputs_after = _unrolled(cell, after, config.unroll, scope, state)
+    return state, tf.concat([outputs, outputs_after], axis=1)
 
 
 def _unrolled(cell, inputs, unroll, scope, initial_state):
@@ -168,6 +157,38 @@ class _Wrapper(tf.nn.rnn_cell.RNNCell):
 
     state_size = property(lambda self: self._cell.state_size)
     output_size = property(lambda self: self._cell.output_size)
+
+
+class _OwnGradient(_Wrapper):
+    """Hold a cell of one sum, h = f([x, h] W + b), and go back through its steps by hand.
+
+    TensorFlow would take the product with all of W^T at each step, and cut the state's part out of that.
+    """
+
+    def __init__(self, cell, activation, n_inputs):
+        super().__init__(cell)
+        kernel = cell.trainable_variables[0]
+        self._gradient, self._Wx = ACTIVATION_GRADIENTS[activation], kernel[:n_inputs]
+        self._Wh_T = tf.transpose(kernel)[:, n_inputs:]  # as in fused.py
+
+    def __call__(self, inputs, state, scope=None):
+        """Return (output, state) after a step."""
+        @tf.custom_gradient
+        def step(x, h):
+            """Return the output and the function that gives the gradient."""
+            output, _ = self._cell(x, h)
+
+            def gradient(dh, variables):
+                """Return the gradients by x and h, and by the variables, kernel and bias, in their order."""
+                da = self._gradient(output, dh)
+                by_rank = {2: tf.matmul(tf.concat([x, h], axis=1), da, transpose_a=True),
+                           1: tf.raw_ops.BiasAddGrad(out_backprop=da)}
+                return ([tf.matmul(da, self._Wx, transpose_b=True), tf.matmul(da, self._Wh_T)],
+                        [by_rank[variable.shape.rank] for variable in variables])
+            return output, gradient
+
+        output = step(inputs, state)
+        return output, output
 
 
 class _Dropping(_Wrapper):
@@ -192,59 +213,3 @@ class _Nudged(_Wrapper):
         parts = tf.nest.flatten(state)
         parts = [part + some for part, some in zip(parts, tf.split(nudge, len(parts), axis=1), strict=True)]
         return parts[-1], tf.nest.pack_sequence_as(state, parts)
-
-
-def _fused(steps, config, scope, all_steps):
-    """Return (last output, outputs [batch, n_steps, n], None unless all_steps) by the equations above."""
-    cell, activation = _make_cell(config), activation_of(config)
-    with _seeded(config), tf.variable_scope(scope):
-        cell(steps[:, 0], tf.zeros([tf.shape(steps)[0], cell.output_size]))  # only makes the variables: never run
-    kernel, bias = cell.trainable_variables
-    n_steps, n_inputs = steps.shape.as_list()[1:]
-    first = _first(config, n_steps)
-
-    @tf.custom_gradient
-    def outputs(steps, kernel, bias):
-        """Return h_n, or every h_t [batch, n_steps, n], and the function that gives the gradient."""
-        states = _states(steps, kernel, bias, getattr(tf.nn, activation))
-
-        def gradient(dh):
-            """Return the gradients by steps, kernel and bias, from that by what is returned."""
-            d_outputs = tf.unstack(dh, axis=1) if all_steps else [None] * (n_steps - 1) + [dh]
-            # Transposed whole and cut afterwards: a transposed Wh would be folded into each product and slow it down.
-            Wh_T = tf.transpose(kernel)[:, n_inputs:]
-            da, dh = [None] * n_steps, d_outputs[-1]
-            for t in reversed(range(first, n_steps)):
-                da[t] = _ACTIVATION_GRADIENTS[activation](states[t], dh)
-                if t > first:
-                    dh = tf.matmul(da[t], Wh_T)
-                    dh = dh if d_outputs[t - 1] is None else dh + d_outputs[t - 1]
-            da = tf.stack(da[first:], axis=1)
-            d_bias = tf.reduce_sum(tf.reduce_sum(da, axis=0), axis=0)  # in two goes: thousands at once round too far
-            da = _merge(da)
-            x = _merge(steps[:, first:])
-            h_before = _merge(tf.stack([tf.zeros_like(dh), *states[:-1]][first:], axis=1))
-            d_kernel = tf.concat([tf.matmul(x, da, transpose_a=True), tf.matmul(h_before, da, transpose_a=True)], 0)
-            d_steps = tf.reshape(tf.matmul(da, kernel[:n_inputs], transpose_b=True), [-1, n_steps - first, n_inputs])
-            return tf.pad(d_steps, [[0, 0], [first, 0], [0, 0]]), d_kernel, d_bias
-
-        return tf.stack(states, axis=1) if all_steps else states[-1], gradient
-
-    found = outputs(steps, kernel, bias)
-    return (found[:, -1], found) if all_steps else (found, None)
-
-
-def _states(steps, kernel, bias, activation):
-    """Return the list of states h_1 .. h_n."""
-    n_steps, n_inputs = steps.shape.as_list()[1:]
-    projected = tf.nn.bias_add(tf.matmul(_merge(steps), kernel[:n_inputs]), bias)
-    projected = tf.unstack(tf.reshape(projected, [-1, n_steps, kernel.shape.as_list()[1]]), axis=1)
-    states, Wh = [activation(projected[0])], kernel[n_inputs:]  # h_0 is zero: nothing to add
-    for x_Wx in projected[1:]:
-        states.append(activation(x_Wx + tf.matmul(states[-1], Wh)))
-    return states
-
-
-def _merge(values):
-    """Return [batch, n_steps, n] as [batch * n_steps, n]; nothing is copied."""
-    return tf.reshape(values, [-1, values.shape.as_list()[2]])
