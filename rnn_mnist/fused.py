@@ -8,11 +8,11 @@ through time"):
     da_t, dstate_(t-1) = f'(dstate_t)              du_t = da_t Wu^T                  dx_t = da_t Wx^T
     dWx = sum_t x_t^T da_t                         dWu = sum_t u_t^T da_t            db = sum_t da_t
 
-f and f' stand in cells.py. Only they and the products with Wu and Wu^T have to be computed one step after the other.
-The products x_t Wx of a block of steps are one large product, and so is each of a block's sums over t: taken while the
-block is still in the processor's cache, which the states of all steps would outgrow. A short sequence is unrolled; of a
-long one the first block is, and a loop goes over the others. The length of a block follows from sizes alone, since it
-decides the order in which sums are rounded.
+f and f' stand in cells.py. The sums over t can wait: each is one large product for a block of steps, taken while the
+block is still in the processor's cache, which the states of all steps would outgrow. (x_t Wx of a block in one product
+was measured, too: it has to be cut into steps again, and gains nothing.) A short sequence is unrolled; of a long one
+the first block is, and a loop goes over the others. The length of a block follows from sizes alone, since it decides
+the order in which sums are rounded.
 """
 
 from typing import NamedTuple
@@ -26,7 +26,7 @@ ACTIVATION_GRADIENTS = {
     "sigmoid": lambda h, dh: tf.raw_ops.SigmoidGrad(y=h, dy=dh),                # dh h (1 - h)
     "relu": lambda h, dh: tf.raw_ops.ReluGrad(gradients=dh, features=h),        # dh where h > 0
 }
-BLOCK, LONGEST = 2**18, 28  # numbers in the sums a_t of a block, and its most steps
+BLOCK, LONGEST = 2**19, 28  # numbers in the sums a_t of a block, and its most steps
 MOST_UNROLLED = 64          # steps: of more the graph takes seconds to build
 
 
@@ -53,10 +53,11 @@ class _Found(NamedTuple):
     n_blocks: int      # without the first
 
 
-def fused(steps, variables, config, first, all_steps):
+def fused(steps, variables, config, first, all_steps, lowest):
     """Return (last output, outputs [batch, n_steps, n]; None unless all_steps) of steps [batch, n_steps, n_inputs].
 
-    variables are those of TensorFlow's cell, in its order. The gradient flows through the steps from `first` on.
+    variables are those of TensorFlow's cell, in its order. The gradient flows through the steps from number `first` on,
+    and on to the inputs unless this is the lowest layer: there it would be computed for nothing.
     """
     X, state, before = tf.transpose(steps, [1, 0, 2]), None, []
     if first:
@@ -70,7 +71,7 @@ def fused(steps, variables, config, first, all_steps):
         layer = _layer(config, variables, X)
         found = _run(layer, X, state, config)
         return (_outputs(found) if all_steps else found.last[-1],
-                lambda dh: _gradient(layer, X, found, dh, all_steps))
+                lambda dh: _gradient(layer, X, found, dh, all_steps, lowest))
 
     h = outputs(X[first:], *variables)
     return (h[-1], tf.transpose(tf.concat([*before, h], axis=0), [1, 0, 2])) if all_steps else (h, None)
@@ -118,18 +119,16 @@ def _run(layer, X, state, config):
 
 def _run_block(layer, X, length, state):
     """Return the states before, between and after the steps of X [length, batch, n_inputs]; what was kept of each."""
-    x = tf.reshape(X, [-1, X.shape[2]])
-    xWx = [tf.split(tf.nn.bias_add(tf.matmul(x, Wx), bias), length)
-           for Wx, bias in zip(layer.Wx, layer.biases, strict=True)]
     from_zero = state is None
     if from_zero:
         zeros = tf.zeros([tf.shape(X)[1], layer.Wu[0].shape[0]])
         state = (zeros,) * layer.cell.n_parts
     states, kept, f = [state], [], getattr(tf.nn, layer.activation)
-    for t in range(length):
-        def sums(m, u, t=t):
+    for t, x in enumerate(tf.unstack(X, length)):
+        def sums(m, u, x=x, t=t):
             """Return a_t of kernel m."""
-            return xWx[m][t] if from_zero and t == 0 else xWx[m][t] + tf.matmul(u, layer.Wu[m])
+            xWx = tf.nn.bias_add(tf.matmul(x, layer.Wx[m]), layer.biases[m])
+            return xWx if from_zero and t == 0 else xWx + tf.matmul(u, layer.Wu[m])
         state, new = layer.cell.forward(tf, f, sums, state, layer.peepholes)
         states.append(state)
         kept.append(new)
@@ -142,8 +141,8 @@ def _outputs(found):
     return tf.concat([tf.stack([state[-1] for state in states[1:]])[:-1], found.states[-1].stack()], axis=0)
 
 
-def _gradient(layer, X, found, dh, all_steps):
-    """Return the gradients by X and the variables, from that by h_n or, if all_steps, by every h_t."""
+def _gradient(layer, X, found, dh, all_steps, lowest):
+    """Return the gradients by X (None if lowest) and the variables, from that by h_n or, if all_steps, by every h_t."""
     length, rest = found.length, X.shape[0] - found.n_blocks * found.length
     unrolled = X.shape[0] <= MOST_UNROLLED
     parts = [tf.zeros_like(part) for part in found.last]
@@ -167,7 +166,8 @@ def _gradient(layer, X, found, dh, all_steps):
     n, gradients = layer.cell.n_kernels, []
     for dWx, dWu, db in zip(d_variables[:n], d_variables[n:2 * n], d_variables[2 * n:3 * n], strict=True):
         gradients += [tf.concat([dWx, dWu], axis=0), db]
-    return tf.reshape(dX.write(0, dx).concat(), tf.shape(X)), *gradients, *d_variables[3 * n:]
+    dX = None if lowest else tf.reshape(dX.write(0, dx).concat(), tf.shape(X))
+    return dX, *gradients, *d_variables[3 * n:]
 
 
 def _block_gradient(layer, X, states, kept, d_state, d_outputs):

@@ -21,8 +21,8 @@ def recurrence(steps, config, dropout):
     if config.layers == 1 or config.bidirectional or config.unroll == "fused":
         return layer_by_layer(steps, config, dropout)[0]
     sizes = [steps.shape[2], *(config.n_neurons for _ in range(config.layers - 1))]
-    *lower, top = (_make_cell(config, scope, n_inputs)
-                   for (scope,), n_inputs in zip(layer_scopes(config), sizes, strict=True))
+    *lower, top = (_make_cell(config, scope, n_inputs, lowest=not layer)
+                   for layer, ((scope,), n_inputs) in enumerate(zip(layer_scopes(config), sizes, strict=True)))
     if config.dropout:
         lower = [_Dropping(cell, _mask(dropout, steps, config.n_neurons)) for cell in lower]
     state, outputs = _read(tf.nn.rnn_cell.MultiRNNCell([*lower, top]), steps, config, "rnn")
@@ -46,10 +46,10 @@ def layer_by_layer(steps, config, dropout=None, nudged=False):
         found = []
         for direction, scope in enumerate(directions):
             forwards = tf.reverse(steps, axis=[1]) if direction else steps
-            cell = _make_cell(config, scope, steps.shape[2])
+            cell = _make_cell(config, scope, steps.shape[2], lowest=not layer)
             if config.unroll == "fused":
                 found.append(fused(forwards, cell.trainable_variables, config, _first(config, steps.shape[1]),
-                                   all_steps=below_top or config.read == "mean"))
+                                   all_steps=below_top or config.read == "mean", lowest=not layer))
                 continue
             if nudged:
                 size = cell_of(config).n_parts * config.n_neurons
@@ -81,14 +81,14 @@ def unfused(activation):
     return lambda sums: activation(tf.ensure_shape(sums, sums.shape))
 
 
-def _make_cell(config, scope, n_inputs):
-    """Return TensorFlow's own cell of a Config, its variables made in a scope, for inputs [batch, n_inputs]."""
+def _make_cell(config, scope, n_inputs, lowest):
+    """Return TensorFlow's own cell of a Config for inputs [batch, n_inputs], its variables made in a scope."""
     kind = cell_of(config)
     cell = kind.make(tf.nn.rnn_cell, config.n_neurons, unfused(getattr(tf.nn, activation_of(config))))
     with _seeded(config), tf.variable_scope(scope):
         cell(tf.zeros([1, n_inputs]), cell.zero_state(1, tf.float32))  # only makes the variables: never run
     if config.unroll == "dynamic" and kind.n_gates == 1:
-        return _OwnGradient(cell, activation_of(config), n_inputs)
+        return _OwnGradient(cell, activation_of(config), n_inputs, lowest)
     return cell
 
 
@@ -165,10 +165,10 @@ class _OwnGradient(_Wrapper):
     TensorFlow would take the product with all of W^T at each step, and cut the state's part out of that.
     """
 
-    def __init__(self, cell, activation, n_inputs):
+    def __init__(self, cell, activation, n_inputs, lowest):
         super().__init__(cell)
         kernel = cell.trainable_variables[0]
-        self._gradient, self._Wx = ACTIVATION_GRADIENTS[activation], kernel[:n_inputs]
+        self._gradient, self._Wx = ACTIVATION_GRADIENTS[activation], None if lowest else kernel[:n_inputs]
         self._Wh_T = tf.transpose(kernel)[:, n_inputs:]  # as in fused.py
 
     def __call__(self, inputs, state, scope=None):
@@ -179,11 +179,12 @@ class _OwnGradient(_Wrapper):
             output, _ = self._cell(x, h)
 
             def gradient(dh, variables):
-                """Return the gradients by x and h, and by the variables, kernel and bias, in their order."""
+                """Return the gradients by x (None in the lowest layer) and h, and by the variables in their order."""
                 da = self._gradient(output, dh)
                 by_rank = {2: tf.matmul(tf.concat([x, h], axis=1), da, transpose_a=True),
                            1: tf.raw_ops.BiasAddGrad(out_backprop=da)}
-                return ([tf.matmul(da, self._Wx, transpose_b=True), tf.matmul(da, self._Wh_T)],
+                dx = None if self._Wx is None else tf.matmul(da, self._Wx, transpose_b=True)
+                return ([dx, tf.matmul(da, self._Wh_T)],
                         [by_rank[variable.shape.rank] for variable in variables])
             return output, gradient
 
