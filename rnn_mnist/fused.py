@@ -35,10 +35,9 @@ class _Layer(NamedTuple):
 
     cell: Cell
     activation: str
-    Wx: list           # [n_inputs, m]
+    Wx: list           # [n_inputs + 1, m]: the last row is the bias, for inputs that end in a 1
     Wu: list           # [n_neurons, m]
     Wu_T: list         # [m, n_neurons]
-    biases: list       # [m]
     peepholes: list    # [n_neurons], an LSTM's if it has them
 
 
@@ -60,6 +59,7 @@ def fused(steps, variables, config, first, all_steps, lowest):
     and on to the inputs unless this is the lowest layer: there it would be computed for nothing.
     """
     X, state, before = tf.transpose(steps, [1, 0, 2]), None, []
+    X = tf.concat([X, tf.ones_like(X[:, :, :1])], axis=2)
     if first:
         found = _run(_layer(config, variables, X), X[:first], None, config)
         state = tuple(map(tf.stop_gradient, found.last))
@@ -79,12 +79,13 @@ def fused(steps, variables, config, first, all_steps, lowest):
 
 def _layer(config, variables, X):
     """Return the _Layer of a Config's cell with its variables for inputs X [n_steps, batch, n_inputs]."""
-    cell, n_inputs = cell_of(config), X.shape[2]
+    cell, n_inputs = cell_of(config), X.shape[2] - 1
     kernels, biases = variables[:2 * cell.n_kernels:2], variables[1:2 * cell.n_kernels:2]
     # Transposed whole and cut afterwards: a transposed Wu would be folded into each product and slow it down.
-    return _Layer(cell, activation_of(config), [kernel[:n_inputs] for kernel in kernels],
+    return _Layer(cell, activation_of(config),
+                  [tf.concat([kernel[:n_inputs], bias[None]], 0) for kernel, bias in zip(kernels, biases, strict=True)],
                   [kernel[n_inputs:] for kernel in kernels], [tf.transpose(kernel)[:, n_inputs:] for kernel in kernels],
-                  biases, variables[2 * cell.n_kernels:])
+                  variables[2 * cell.n_kernels:])
 
 
 def _block_length(n_steps, config):
@@ -127,7 +128,7 @@ def _run_block(layer, X, length, state):
     for t, x in enumerate(tf.unstack(X, length)):
         def sums(m, u, x=x, t=t):
             """Return a_t of kernel m."""
-            xWx = tf.nn.bias_add(tf.matmul(x, layer.Wx[m]), layer.biases[m])
+            xWx = tf.matmul(x, layer.Wx[m])
             return xWx if from_zero and t == 0 else xWx + tf.matmul(u, layer.Wu[m])
         state, new = layer.cell.forward(tf, f, sums, state, layer.peepholes)
         states.append(state)
@@ -147,7 +148,7 @@ def _gradient(layer, X, found, dh, all_steps, lowest):
     unrolled = X.shape[0] <= MOST_UNROLLED
     parts = [tf.zeros_like(part) for part in found.last]
     d_state = tuple(parts) if all_steps else (*parts[:-1], dh)
-    d_variables = [tf.zeros(part.shape) for part in (*layer.Wx, *layer.Wu, *layer.biases, *layer.peepholes)]
+    d_variables = [tf.zeros(part.shape) for part in (*layer.Wx, *layer.Wu, *layer.peepholes)]
     dX = (_Store if unrolled else _tensor_array(found.n_blocks + 1))(None)
 
     def block(k, d_state, d_variables, dX):
@@ -164,10 +165,10 @@ def _gradient(layer, X, found, dh, all_steps, lowest):
     _, more, dx = _block_gradient(layer, X[:rest], *found.first, d_state, dh[:rest] if all_steps else None)
     d_variables = [a + b for a, b in zip(d_variables, more, strict=True)]
     n, gradients = layer.cell.n_kernels, []
-    for dWx, dWu, db in zip(d_variables[:n], d_variables[n:2 * n], d_variables[2 * n:3 * n], strict=True):
-        gradients += [tf.concat([dWx, dWu], axis=0), db]
+    for dWx, dWu in zip(d_variables[:n], d_variables[n:2 * n], strict=True):
+        gradients += [tf.concat([dWx[:-1], dWu], axis=0), dWx[-1]]
     dX = None if lowest else tf.reshape(dX.write(0, dx).concat(), tf.shape(X))
-    return dX, *gradients, *d_variables[3 * n:]
+    return dX, *gradients, *d_variables[2 * n:]
 
 
 def _block_gradient(layer, X, states, kept, d_state, d_outputs):
@@ -190,7 +191,6 @@ def _block_gradient(layer, X, states, kept, d_state, d_outputs):
     dx = tf.add_n([tf.matmul(a, Wx, transpose_b=True) for a, Wx in zip(da, layer.Wx, strict=True)])
     return d_state, [*(tf.matmul(x, a, transpose_a=True) for a in da),
                      *(tf.matmul(values, a, transpose_a=True) for values, a in zip(u, da, strict=True)),
-                     *(tf.raw_ops.BiasAddGrad(out_backprop=a) for a in da),
                      *(tf.add_n(steps) for steps in zip(*d_peepholes, strict=True))], dx
 
 
