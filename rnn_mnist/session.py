@@ -43,6 +43,7 @@ class Network:
 
     def __init__(self, config, threads=0):
         machine.use(config.isa)
+        machine.keep_memory()
         machine.check_memory(n_weights(config), config.batch_size * n_states(config))
         sys.audit("rnn_mnist.graph", config)
         self.config, self.graph = config, build_graph(config)
