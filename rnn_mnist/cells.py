@@ -207,7 +207,8 @@ CELLS = {  # by config.cell
     "irnn": Cell(
         make=lambda tf_cells, n, f: tf_cells.BasicRNNCell(n, activation=f),
         variables=("basic_rnn_cell/kernel", "basic_rnn_cell/bias"), seeds={"basic_rnn_cell/kernel": 88},
-        step=_basic_step, forward=_basic_forward, backward=_basic_backward, activation="relu", initializer=_identity_start),
+        step=_basic_step, forward=_basic_forward, backward=_basic_backward, activation="relu",
+        initializer=_identity_start),
 }
 _PEEPHOLES = ("lstm_cell/w_f_diag", "lstm_cell/w_i_diag", "lstm_cell/w_o_diag")
 WITH_PEEPHOLES = CELLS["lstm"]._replace(

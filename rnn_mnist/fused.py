@@ -1,18 +1,18 @@
-"""The recurrence by hand ("fused"): backpropagation through time, block by block, on the variables of TensorFlow's cell.
+"""The recurrence by hand ("fused"): backpropagation through time in blocks of steps, on TensorFlow's cells' variables.
 
-A cell has one kernel or more (a GRU two), each Wx over Wu. With u_t what Wu is multiplied with (h_(t-1), or what a
-GRU's gate leaves of it), f the rest of the cell, and d... the gradient of the loss by ... (Werbos 1990, "Backpropagation
-through time"):
+A cell has a kernel, Wx over Wu, or two as a GRU. With u_t what Wu is multiplied with (h_(t-1), or what a gate of a GRU
+leaves of it), f the rest of the cell, d for "the gradient of the loss by", and over steps t = 1..n of every image
+(Werbos 1990, "Backpropagation through time"):
 
-    a_t = x_t Wx + u_t Wu + b                      state_t = f(a_t, state_(t-1))
+    a_t = x_t Wx + b + u_t Wu                      state_t = f(a_t, state_(t-1))
     da_t, dstate_(t-1) = f'(dstate_t)              du_t = da_t Wu^T                  dx_t = da_t Wx^T
     dWx = sum_t x_t^T da_t                         dWu = sum_t u_t^T da_t            db = sum_t da_t
 
-f and f' stand in cells.py. The sums over t can wait: each is one large product for a block of steps, taken while the
-block is still in the processor's cache, which the states of all steps would outgrow. (x_t Wx of a block in one product
-was measured, too: it has to be cut into steps again, and gains nothing.) A short sequence is unrolled; of a long one
-the first block is, and a loop goes over the others. The length of a block follows from sizes alone, since it decides
-the order in which sums are rounded.
+f and f' stand in cells.py; b is one more row of Wx, for x that end in a 1. The sums over t can wait: each is one large
+product for a block of steps, taken while the block is still in the processor's cache, which the states of all steps
+would outgrow. (The x_t Wx of a block in one product were measured, too: they have to be cut into steps again, which
+costs what is gained.) A short sequence is unrolled; of a long one the first block is, and a loop goes over the others.
+The length of a block follows from sizes alone, since it decides the order in which sums are rounded.
 """
 
 from typing import NamedTuple

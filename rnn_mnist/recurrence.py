@@ -11,6 +11,7 @@ from rnn_mnist.cells import activation_of, cell_of, layer_scopes
 from rnn_mnist.fused import ACTIVATION_GRADIENTS, fused
 from rnn_mnist.tf1 import tf
 
+
 def recurrence(steps, config, dropout):
     """Return what the output layer is to see of steps [batch, n_steps, n_inputs]: float32 [batch, n_features].
 

@@ -5,7 +5,8 @@ python scripts/benchmark.py --out runs/benchmark
 
 All train the same minibatches from the same weights, a block of them at a time, in alternation. A form whose loss does
 not agree with NumPy's gets no ratio, and the exit code is 1. Other frameworks: pip install -r
-requirements-benchmark.txt. On a quiet machine the whole takes about 5 minutes, --quick 1 to 2.
+requirements-benchmark.txt. What is done is written after each network, so an interruption costs the one in progress.
+On a quiet machine the whole takes about 12 minutes, --quick 2.
 """
 
 import sys
@@ -32,9 +33,10 @@ def main():
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}: choose another folder") from None
     data = load_data(Config(data=args.data), RunOptions(data_dir=args.data_dir))
-    lines, right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
-                                      lambda line: print(line, file=sys.stderr, flush=True))
-    print(*lines, f"written : {out}/results.md, results.csv, results.png", sep="\n")
+    right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
+                               lambda line: print(line, file=sys.stderr, flush=True),
+                               lambda lines: print(*lines, sep="\n", flush=True))
+    print(f"written : {out}/results.md, results.csv, results.png")
     return 0 if right else 1
 
 

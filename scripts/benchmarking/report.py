@@ -14,7 +14,7 @@ from rnn_mnist.console.tables import markdown, table
 from rnn_mnist.plots import style
 
 RESULT_COLUMNS = (
-    "form", "n_neurons", "batch_size", "n_steps", "epoch_seconds", "first_quartile", "third_quartile",
+    "form", "cell", "n_neurons", "batch_size", "n_steps", "epoch_seconds", "first_quartile", "third_quartile",
     "times_tutorial", "images_per_second", "share_of_floor", "loss", "loss_wanted", "right", "worker_mb",
     "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test")
 
@@ -31,9 +31,9 @@ def to_rows(measured, processes):
         seconds = median(one.epoch_seconds)
         low, high = np.percentile(one.epoch_seconds, [25, 75])
         row = dict.fromkeys(RESULT_COLUMNS) | {
-            "form": one.form.name, "n_neurons": one.case.n_neurons, "batch_size": one.case.batch_size,
-            "n_steps": one.case.n_steps, "epoch_seconds": seconds, "first_quartile": float(low),
-            "third_quartile": float(high), "worker_mb": one.memory, "right": one.right}
+            "form": one.form.name, "cell": one.case.cell, "n_neurons": one.case.n_neurons,
+            "batch_size": one.case.batch_size, "n_steps": one.case.n_steps, "epoch_seconds": seconds,
+            "first_quartile": float(low), "third_quartile": float(high), "worker_mb": one.memory, "right": one.right}
         if one.form.role != "floor":
             row |= {"loss": one.losses[-1], "loss_wanted": one.reference[-1]}
         if one.right:
@@ -84,18 +84,46 @@ def main_table(rows, epochs):
     return found
 
 
-def scaling_table(rows):
-    """Return the table of all cases: seconds per epoch of each form, and the ratio to the tutorial's."""
-    names = list(dict.fromkeys(row["form"] for row in rows if _case(row) != Case()[:3]))
-    found = [["network", *(heading for name in names for heading in (f"{name}, s", "x tutorial"))]]
-    by_case = {(_case(row), row["form"]): row for row in rows}
-    for case in dict.fromkeys(map(_case, rows)) if names else ():
-        line = [_case_name(case)]
-        for name in names:
-            row = by_case.get((case, name), dict.fromkeys(RESULT_COLUMNS))
-            line += [_format(row["epoch_seconds"], ".3f"), _format(row["times_tutorial"], ".2f")]
+def scaling_table(measured):
+    """Return the table of all cases: of each form of ours, how it compares with the tutorial's, the floor, and the best
+    peer, splits included.
+    """
+    forms = list(dict.fromkeys(one.form.name for one in measured if one.form.role == "ours" and one.case != Case()))
+    found = [["network", "tutorial's script, s", "floor, s", "best peer", "s",
+              *(heading for name in forms for heading in (f"{name}, s", "x tutorial", "% of floor", "x peer"))]]
+    for case in dict.fromkeys(one.case for one in measured) if forms else ():
+        here = {one.form.name: one for one in measured if one.case == case and one.right}
+        tutorial, floor = (next((one for one in here.values() if one.form.role == role), None)
+                           for role in ("tutorial", "floor"))
+        peer = _fastest(here.values(), ("peer", "split"))
+        line = [case_name(case), _seconds(tutorial), _seconds(floor), peer.form.name if peer else "-", _seconds(peer)]
+        for name in forms:
+            one = here.get(name)
+            share = speed_ratio(floor, one)
+            line += [_seconds(one), _format(speed_ratio(tutorial, one), ".2f"),
+                     _format(share and 100 * share, ".0f"), _format(speed_ratio(peer, one), ".2f")]
         found.append(line)
     return found
+
+
+def case_lines(measured, case):
+    """Return the lines of one case: each form's seconds per epoch, and its ratios."""
+    rows = to_rows([one for one in measured if one.case == case], {})
+    return [case_name(case), *table([["form", "s per epoch", "x tutorial", "% of floor"], *(
+        [row["form"], _format(row["epoch_seconds"], ".3f"), _format(row["times_tutorial"], ".2f"),
+         _format(row["share_of_floor"] and 100 * row["share_of_floor"], ".0f") if row["right"] else "WRONG"]
+        for row in rows)], "<>"), ""]
+
+
+def _fastest(measured, roles):
+    """Return the fastest Measurement of forms in these roles, None if there is none."""
+    return min((one for one in measured if one.form.role in roles), key=lambda one: median(one.epoch_seconds),
+               default=None)
+
+
+def _seconds(one):
+    """Return the seconds per epoch of a Measurement or None, as a text."""
+    return "-" if one is None else f"{median(one.epoch_seconds):.3f}"
 
 
 def summary(measured):
@@ -105,9 +133,7 @@ def summary(measured):
     for one in (one for one in main if one.form.role == "ours"):
         words = []
         for roles, meaning in ((("peer",), "as its users write it"), (("peer", "split"), "two-way splits included")):
-            peers = [other for other in main if other.form.role in roles]
-            if peers:
-                best = min(peers, key=lambda other: median(other.epoch_seconds))
+            if best := _fastest(main, roles):
                 words.append(f"{speed_ratio(best, one):.2f} times as fast as the best peer {meaning} "
                              f"({best.form.name})")
         lines += [f"{one.form.name}: {', '.join(words)}"] if words else []
@@ -130,7 +156,7 @@ def machine_line(environment):
 def write(measured, processes, left_out, epochs, environment, out):
     """Write results.csv, results.md and results.png to a folder, a Path; return the lines for the terminal."""
     rows = to_rows(measured, processes)
-    found = main_table([row for row in rows if _case(row) == Case()[:3]], epochs), scaling_table(rows)
+    found = main_table([row for row in rows if _case(row) == _MAIN], epochs), scaling_table(measured)
     tables = [rows for rows in found if len(rows) > 1]  # all forms may have been left out
     notes = ["x tutorial, % of floor, times as fast: medians of the ratios within each round; loss: of the first 1,000 "
              "training images after the last step, computed in NumPy", *summary(measured),
@@ -186,17 +212,21 @@ def _draw_scaling(axes, rows):
 
 
 def _case(row):
-    return row["n_neurons"], row["batch_size"], row["n_steps"]
+    return row["n_neurons"], row["batch_size"], row["n_steps"], row["cell"]
 
 
-def _case_name(case):
-    return "{} neurons, batch {}, {} steps".format(*case)
+_MAIN = 150, 150, 28, "basic"
+
+
+def case_name(case):
+    """Return what a Case is called in a table."""
+    return f"{case.cell}, {case.n_neurons} neurons, batch {case.batch_size}, {case.n_steps} steps"
 
 
 def _short_name(case):
     """Return what a case does not share with the main one, on two lines."""
-    words = "{}\nneurons", "batch\n{}", "{}\nsteps"
-    return "\n".join(word.format(size) for word, size, usual in zip(words, case, Case()[:3], strict=True)
+    words = "{}\nneurons", "batch\n{}", "{}\nsteps", "{}\ncell"
+    return "\n".join(word.format(size) for word, size, usual in zip(words, case, _MAIN, strict=True)
                      if size != usual) or "as on\nthe left"
 
 

@@ -1,11 +1,13 @@
 """Measure forms of the same training in alternation, each in a process of its own, and check what they have learnt.
 
-peers/ holds the forms, task.py what they train, process.py their processes, report.py the tables and the picture.
+peers/ holds the forms, task.py what they train, in_numpy.py what must come out, process.py their processes, report.py
+the tables and the picture.
 """
 
 import contextlib
 import importlib.util
 import tempfile
+import time
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarking import report
+from benchmarking.in_numpy import reference_losses
 from benchmarking.process import PEERS, TRAIN_RNN, Worker, WorkerFailed, time_command
-from benchmarking.task import Case, new_task, reference_losses, write_task
+from benchmarking.task import WIDTHS, Case, minibatches, new_task, write_task
 from rnn_mnist.console import machine
+from rnn_mnist.console.log import duration
 from rnn_mnist.console.machine import DEFAULT_ISA
 
 # How far a form's loss may be from NumPy's after the warm-up and after the last step, as a share of how far NumPy's has
@@ -39,6 +43,7 @@ class Form:
     role: str = "peer"         # tutorial, ours, peer, split (a peer given our two-way split) or floor
     packages: tuple = ()
     scaled: bool = False       # whether it is measured in the other cases, too
+    cells: tuple = tuple(WIDTHS)  # those it can train as TensorFlow 1 has them
 
 
 def _ours(isa, mark=""):
@@ -47,21 +52,22 @@ def _ours(isa, mark=""):
                       scaled=unroll != "static") for unroll in ("dynamic", "static", "fused"))
 
 
+NOT_GRU = ("basic", "irnn", "lstm")  # PyTorch's resets after the product
 FORMS = (
     Form("tutorial's script", "tutorial.py", role="tutorial", scaled=True),
     *_ours(DEFAULT_ISA),
     *(_ours("native", ", native") if machine.available()[-1] != DEFAULT_ISA else ()),
     Form("JAX, scan", "jax_scan.py", {"unroll": 1, "devices": 1}, packages=("jax",)),
-    Form("JAX, scan unrolled", "jax_scan.py", {"unroll": 28, "devices": 1}, packages=("jax",)),
-    Form("JAX, two devices", "jax_scan.py", {"unroll": 28, "devices": 2}, "split", ("jax",)),
-    Form("PyTorch, eager", "torch_rnn.py", {"form": "eager"}, packages=("torch",)),
-    Form("PyTorch, compiled", "torch_rnn.py", {"form": "compiled"}, packages=("torch",)),
-    Form("PyTorch, two threads", "torch_rnn.py", {"form": "threads"}, "split", ("torch",)),
+    Form("JAX, scan unrolled", "jax_scan.py", {"unroll": 28, "devices": 1}, packages=("jax",), scaled=True),
+    Form("JAX, two devices", "jax_scan.py", {"unroll": 28, "devices": 2}, "split", ("jax",), scaled=True),
+    Form("PyTorch, eager", "torch_rnn.py", {"form": "eager"}, packages=("torch",), scaled=True, cells=NOT_GRU),
+    Form("PyTorch, compiled", "torch_rnn.py", {"form": "compiled"}, packages=("torch",), cells=NOT_GRU),
+    Form("PyTorch, two threads", "torch_rnn.py", {"form": "threads"}, "split", ("torch",), cells=NOT_GRU),
     Form("Keras on JAX", "keras_rnn.py", {"backend": "jax", "jit_compile": True, "fit": True},
-         packages=("keras", "jax")),
+         packages=("keras", "jax"), scaled=True),
     Form("Keras on TensorFlow", "keras_rnn.py", {"backend": "tensorflow", "jit_compile": False, "fit": False},
          packages=("keras", "tensorflow")),
-    Form("matrix products alone", "floor.py", role="floor"),
+    Form("matrix products alone", "floor.py", role="floor", scaled=True),
 )
 
 
@@ -83,11 +89,12 @@ class Plan(NamedTuple):
 
 
 FULL = Plan(Schedule(60, 24, 27), epochs=5, processes=3, scaling=(
-    (Case(n_neurons=50), Schedule(20, 7, 40)), (Case(n_neurons=300), Schedule(20, 7, 20)),
-    (Case(n_neurons=600), Schedule(10, 7, 8)), (Case(batch_size=50), Schedule(20, 7, 60)),
-    (Case(batch_size=600), Schedule(10, 7, 10)), (Case(n_steps=784, n_inputs=1), Schedule(4, 7, 3))))
-QUICK = Plan(Schedule(20, 4, 15), epochs=1, processes=1, scaling=(
-    (Case(n_neurons=50), Schedule(10, 3, 20)), (Case(batch_size=600), Schedule(6, 3, 5))))
+    (Case(n_neurons=50), Schedule(20, 9, 40)), (Case(n_neurons=300), Schedule(20, 9, 15)),
+    (Case(n_neurons=600), Schedule(8, 9, 6)), (Case(batch_size=50), Schedule(20, 9, 60)),
+    (Case(batch_size=600), Schedule(10, 9, 10)), (Case(n_steps=784, n_inputs=1), Schedule(4, 7, 3)),
+    *((Case(cell=cell), Schedule(12, 9, 12)) for cell in ("lstm", "gru", "irnn"))))
+QUICK = Plan(Schedule(20, 4, 12), epochs=1, processes=1, scaling=(
+    (Case(batch_size=600), Schedule(6, 3, 4)), (Case(cell="lstm"), Schedule(6, 3, 5))))
 
 
 class Measurement(NamedTuple):
@@ -134,28 +141,42 @@ class WholeProcess(NamedTuple):
     acc_test: float
 
 
-def measure_all(forms, plan, data, out, log):
-    """Measure the forms by a Plan on a Data; write the results to a folder, a Path.
+def measure_all(forms, plan, data, out, log, say):
+    """Measure the forms by a Plan on a Data; write what there is to a folder, a Path, after each case.
 
-    Return (lines of the tables, whether all that was measured is right and none of ours is left out). log is called
-    with a line for each stage.
+    Return whether all that was measured is right and none of ours is left out. log is called with a line for each
+    stage, say with the lines of each case when it is done, and last with those of all.
     """
     left_out = {form.name: f"{' and '.join(missing)} not installed: pip install -r requirements-benchmark.txt"
                 for form in forms if (missing := missing_packages(form))}
-    forms, measured = [form for form in forms if form.name not in left_out], []
+    forms, measured, processes = [form for form in forms if form.name not in left_out], [], {}
+    environment = machine.describe() | {"data": data.source.kind}
+    cases = [(case, schedule, [form for form in forms if case.cell in form.cells and (form.scaled or i == 0)])
+             for i, (case, schedule) in enumerate([(Case(), plan.schedule), *plan.scaling])]
+    work, started = [_work(*case) for case in cases], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        for i, (case, schedule) in enumerate([(Case(), plan.schedule), *plan.scaling]):
-            log(f"{case.n_neurons} neurons, batch {case.batch_size}, {case.n_steps} steps")
-            chosen = [form for form in forms if form.scaled or i == 0]
+        for i, (case, schedule, chosen) in enumerate(cases):
+            rate = (time.monotonic() - started) / sum(work[:i]) if i else 1
+            log(f"{report.case_name(case)}: {len(chosen)} forms; about {duration(rate * sum(work[i:]))} left")
             found, failed = measure_case(chosen, case, schedule, data.train, Path(folder, str(i)), log)
             measured += found
             left_out |= failed
-        processes, failed = measure_processes(forms, data, plan, Path(folder), log)
-        left_out |= failed
-    environment = machine.describe() | {"data": data.source.kind}
-    lines = report.write(measured, processes, left_out, plan.epochs, environment, out)
+            if i == 0:
+                processes, failed = measure_processes(forms, data, plan, Path(folder), log)
+                left_out |= failed
+            lines = report.write(measured, processes, left_out, plan.epochs, environment, out)
+            say(report.case_lines(measured, case))
+    say(lines)
     ours_missing = any(form.name in left_out for form in forms if form.role in ("tutorial", "ours"))
-    return lines, all(one.right for one in measured) and not ours_missing
+    return all(one.right for one in measured) and not ours_missing
+
+
+def _work(case, schedule, forms):
+    """Return about how many seconds a case takes: to start its forms, and for their products."""
+    n_minibatches = schedule.warm_up + schedule.rounds * schedule.block
+    n_sums = sum(WIDTHS[case.cell]) * case.n_neurons
+    products = 6 * case.batch_size * case.n_steps * (case.n_inputs + case.n_neurons) * n_sums
+    return len(forms) * (4 + n_minibatches * products / 1e11)
 
 
 def missing_packages(form):
@@ -174,7 +195,8 @@ def measure_case(forms, case, schedule, train, folder, log):
     log("training in NumPy, for the losses")
     checked_steps = [schedule.warm_up, schedule.warm_up + schedule.rounds * schedule.block]
     perturbed = task._replace(weights=[np.nextafter(w, np.float32(np.inf)) for w in task.weights])
-    references = [reference_losses(start, checked_steps) for start in (task, perturbed)]
+    references = [reference_losses(start, checked_steps, minibatches(len(task.labels), task.batch_size))
+                  for start in (task, perturbed)]
     with contextlib.ExitStack() as stack:
         log(f"starting {len(forms)} forms")
         workers = [stack.enter_context(Worker(form, folder, schedule.warm_up)) for form in forms]

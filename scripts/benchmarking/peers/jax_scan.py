@@ -16,17 +16,45 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 
+def basic(parameters, state, x, f=jnp.tanh):
+    """Return the state of a basic cell after a step."""
+    kernel, bias = parameters
+    return (f(jnp.concatenate([x, *state], axis=1) @ kernel + bias),)
+
+
+def lstm(parameters, state, x):
+    """Return the state (c, h) of an LSTM after a step."""
+    kernel, bias = parameters
+    c, h = state
+    i, j, g, o = jnp.split(jnp.concatenate([x, h], axis=1) @ kernel + bias, 4, axis=1)
+    c = jax.nn.sigmoid(g + 1) * c + jax.nn.sigmoid(i) * jnp.tanh(j)
+    return c, jax.nn.sigmoid(o) * jnp.tanh(c)
+
+
+def gru(parameters, state, x):
+    """Return the state of a GRU after a step."""
+    gates, gates_bias, candidate, candidate_bias = parameters
+    (h,) = state
+    r, u = jnp.split(jax.nn.sigmoid(jnp.concatenate([x, h], axis=1) @ gates + gates_bias), 2, axis=1)
+    c = jnp.tanh(jnp.concatenate([x, r * h], axis=1) @ candidate + candidate_bias)
+    return (u * h + (1 - u) * c,)
+
+
+CELLS = {"basic": basic, "irnn": partial(basic, f=jax.nn.relu), "lstm": lstm, "gru": gru}
+
+
 def loss_sum(task, parameters, X, y, counts):
     """Return the summed cross-entropy of a minibatch; an image counts as often as counts says."""
-    kernel, bias, dense_kernel, dense_bias = parameters
+    *cell_parameters, dense_kernel, dense_bias = parameters
 
-    def cell(h, x):
+    def step(state, x):
         """Return the next state, and nothing to keep of the step."""
-        return jnp.tanh(jnp.concatenate([x, h], axis=1) @ kernel + bias), None
+        return CELLS[task.cell](cell_parameters, state, x), None
 
     steps = X.reshape(-1, task.n_steps, task.n_inputs).transpose(1, 0, 2)
-    h, _ = jax.lax.scan(cell, jnp.zeros([len(X), task.n_neurons]), steps, unroll=task.options["unroll"])
-    log_p = jax.nn.log_softmax(h @ dense_kernel + dense_bias)
+    start = (jnp.zeros([len(X), task.n_neurons]),) * (1 + (task.cell == "lstm"))
+    state, _ = jax.lax.scan(step, start, steps, unroll=task.options["unroll"])
+    log_p = jax.nn.log_softmax(state[-1] @ dense_kernel + dense_bias)
     return -jnp.sum(jnp.take_along_axis(log_p, y[:, None], axis=1)[:, 0] * counts)
 
 
@@ -57,7 +85,8 @@ def compiled(task):
 def start(task):
     """Return (train, weights) for worker.py."""
     n_devices = task.options["devices"]
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={n_devices}"  # read when JAX is first used
+    flags = os.environ.get("XLA_FLAGS", ""), f"--xla_force_host_platform_device_count={n_devices}"
+    os.environ["XLA_FLAGS"] = " ".join(flags)  # read when JAX is first used
     step = compiled(task)
     images, labels = task.images.astype(np.float32) / np.float32(255), task.labels
     state = ([jnp.asarray(w) for w in task.weights], [jnp.zeros_like(w) for w in task.weights],

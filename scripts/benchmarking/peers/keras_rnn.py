@@ -1,4 +1,4 @@
-"""Keras 3: SimpleRNN, unrolled and compiled by XLA where that helps it.
+"""Keras 3: SimpleRNN, LSTM and GRU, unrolled and compiled by XLA where that helps it.
 
 Options: backend, "jax" or "tensorflow"; jit_compile; fit, whether the minibatches go through fit() or each through
 train_on_batch().
@@ -7,6 +7,8 @@ train_on_batch().
 import os
 
 import numpy as np
+
+LONGEST_UNROLLED = 100  # steps: more take minutes to compile
 
 
 def start(task):
@@ -42,19 +44,50 @@ def start(task):
 
     def weights():
         """Return the arrays of Task.weights as they are now."""
-        Wx, Wh, *others = network.get_weights()
-        return [np.concatenate([Wx, Wh]), *others]
+        *cell, dense, dense_bias = network.get_weights()
+        return [*from_keras(task, *cell), dense, dense_bias]
 
     return train, weights
 
 
 def _compiled(keras, task):
     """Return the network, ready to be trained, with the task's weights."""
-    network = keras.Sequential([keras.Input([task.n_steps, task.n_inputs]),
-                                keras.layers.SimpleRNN(task.n_neurons, unroll=True), keras.layers.Dense(10)])
+    more = {"irnn": {"activation": "relu"}, "gru": {"reset_after": False}}.get(task.cell, {})
+    layer = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}.get(task.cell, keras.layers.SimpleRNN)
+    layer = layer(task.n_neurons, unroll=task.n_steps <= LONGEST_UNROLLED, **more)
+    network = keras.Sequential([keras.Input([task.n_steps, task.n_inputs]), layer, keras.layers.Dense(10)])
     network.compile(keras.optimizers.Adam(0.001, epsilon=1e-8),
                     keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                     jit_compile=task.options["jit_compile"])
-    kernel, *others = task.weights
-    network.set_weights([kernel[:task.n_inputs], kernel[task.n_inputs:], *others])
+    *cell, dense, dense_bias = task.weights
+    network.set_weights([*to_keras(task, *cell), dense, dense_bias])
     return network
+
+
+def to_keras(task, *weights):
+    """Return TensorFlow 1's arrays of a cell as Keras has them: kernel, recurrent kernel, bias."""
+    kernel, bias = weights[:2]
+    if task.cell == "lstm":  # both i, j, f, o there and i, f, j, o here; the forget gate's 1 is in no variable there
+        kernel, bias = _reordered(kernel), _reordered(bias)
+        bias = bias + np.repeat(np.float32([0, 1, 0, 0]), task.n_neurons)
+    elif task.cell == "gru":  # the gates r, u in one kernel and the candidate in another there; u, r, candidate here
+        (r, u), (r_bias, u_bias) = np.split(kernel, 2, axis=1), np.split(bias, 2)
+        kernel, bias = np.concatenate([u, r, weights[2]], axis=1), np.concatenate([u_bias, r_bias, weights[3]])
+    return kernel[:task.n_inputs], kernel[task.n_inputs:], bias
+
+
+def from_keras(task, Wx, Wh, bias):
+    """Return what to_keras was given."""
+    kernel = np.concatenate([Wx, Wh])
+    if task.cell == "lstm":
+        return _reordered(kernel), _reordered(bias - np.repeat(np.float32([0, 1, 0, 0]), task.n_neurons))
+    if task.cell == "gru":
+        (u, r, candidate), (u_bias, r_bias, candidate_bias) = np.split(kernel, 3, axis=1), np.split(bias, 3)
+        return (np.concatenate([r, u], axis=1), np.concatenate([r_bias, u_bias]), candidate, candidate_bias)
+    return kernel, bias
+
+
+def _reordered(array):
+    """Return an array with the second and the third quarter of its last dimension swapped."""
+    one, two, three, four = np.split(array, 4, axis=-1)
+    return np.concatenate([one, three, two, four], axis=-1)

@@ -8,7 +8,7 @@ from rnn_mnist.tf1 import tf
 def start(task):
     """Return (train, weights) for worker.py."""
     config = with_settings(Config(), batch_size=task.batch_size, n_steps=task.n_steps, n_inputs=task.n_inputs,
-                           n_neurons=task.n_neurons, **task.options)
+                           n_neurons=task.n_neurons, cell=task.cell, **task.options)
     network = Network(config)
     with network.graph.tf_graph.as_default():
         variables = tf.trainable_variables()  # in the order of Task.weights: the cell's, then the dense layer's

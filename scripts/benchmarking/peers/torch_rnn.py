@@ -1,4 +1,4 @@
-"""PyTorch: nn.RNN and torch.optim.Adam.
+"""PyTorch: nn.RNN or nn.LSTM and torch.optim.Adam. (Its GRU is another network: it resets after the product.)
 
 Options: form, "eager" or "compiled" (torch.compile of the loss), or "threads": each half of a minibatch in a thread of
 its own, with one thread per operation.
@@ -17,26 +17,40 @@ class Network(torch.nn.Module):
 
     def __init__(self, task):
         super().__init__()
-        self.rnn = torch.nn.RNN(task.n_inputs, task.n_neurons, batch_first=True)
+        self.lstm = task.cell == "lstm"
+        self.rnn = (torch.nn.LSTM(task.n_inputs, task.n_neurons, batch_first=True) if self.lstm else
+                    torch.nn.RNN(task.n_inputs, task.n_neurons, batch_first=True,
+                                 nonlinearity="relu" if task.cell == "irnn" else "tanh"))
         self.dense = torch.nn.Linear(task.n_neurons, 10)
         kernel, bias, dense_kernel, dense_bias = map(torch.from_numpy, task.weights)
+        kernel, bias = self._reordered(kernel), self._reordered(bias)
         with torch.no_grad():
             self.rnn.weight_ih_l0.copy_(kernel[:task.n_inputs].T)
             self.rnn.weight_hh_l0.copy_(kernel[task.n_inputs:].T)
             self.rnn.bias_ih_l0.copy_(bias)
             self.rnn.bias_hh_l0.zero_()  # PyTorch has two biases where one does; the second stays as it is
+            if self.lstm:  # the forget gate's 1
+                self.rnn.bias_hh_l0[task.n_neurons:2 * task.n_neurons] = 1
             self.dense.weight.copy_(dense_kernel.T)
             self.dense.bias.copy_(dense_bias)
         self.rnn.bias_hh_l0.requires_grad_(False)
 
     def forward(self, X):
         """Return logits [batch, 10] of X [batch, n_steps, n_inputs]."""
-        return self.dense(self.rnn(X)[1][0])
+        last = self.rnn(X)[1]
+        return self.dense((last[0] if self.lstm else last)[0])
+
+    def _reordered(self, array):
+        """Return an LSTM's array with i, j, f, o in the order i, f, j, o, and the other way round."""
+        if not self.lstm:
+            return array
+        one, two, three, four = array.chunk(4, dim=-1)
+        return torch.cat([one, three, two, four], dim=-1)
 
     def arrays(self):
         """Return the weights in the order and form of Task.weights."""
         kernel = torch.cat([self.rnn.weight_ih_l0.T, self.rnn.weight_hh_l0.T])
-        parts = kernel, self.rnn.bias_ih_l0, self.dense.weight.T, self.dense.bias
+        parts = (self._reordered(kernel), self._reordered(self.rnn.bias_ih_l0), self.dense.weight.T, self.dense.bias)
         return [part.detach().numpy() for part in parts]
 
 

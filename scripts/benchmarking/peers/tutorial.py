@@ -1,5 +1,7 @@
 """The tutorial's script as its readers run it: placeholders, dynamic_rnn, Adam, a feed_dict per minibatch.
 
+Where the benchmark asks for another cell, it is that of TensorFlow 1 in the same script.
+
 python scripts/benchmarking/peers/tutorial.py mnist.npz 5
 
 The arguments are the data, with the keys of Keras' mnist.npz, the number of epochs and, if not 5000, of validation
@@ -22,13 +24,17 @@ learning_rate = 0.001
 batch_size = 150
 
 
-def build(n_steps=28, n_inputs=28, n_neurons=150):
+CELLS = {"basic": tf.nn.rnn_cell.BasicRNNCell, "lstm": tf.nn.rnn_cell.LSTMCell, "gru": tf.nn.rnn_cell.GRUCell,
+         "irnn": lambda num_units: tf.nn.rnn_cell.BasicRNNCell(num_units, activation=tf.nn.relu)}
+
+
+def build(n_steps=28, n_inputs=28, n_neurons=150, cell="basic"):
     """Build the tutorial's graph in the default graph; return X, y, training_op, loss, accuracy."""
     X = tf.placeholder(tf.float32, [None, n_steps, n_inputs])
     y = tf.placeholder(tf.int32, [None])
-    basic_cell = tf.nn.rnn_cell.BasicRNNCell(num_units=n_neurons)
-    outputs, states = tf.nn.dynamic_rnn(basic_cell, X, dtype=tf.float32)  # noqa: RUF059 - as the tutorial has it
-    logits = tf.layers.dense(states, n_outputs)
+    rnn_cell = CELLS[cell](n_neurons)
+    outputs, states = tf.nn.dynamic_rnn(rnn_cell, X, dtype=tf.float32)  # noqa: RUF059 - as the tutorial has it
+    logits = tf.layers.dense(states.h if cell == "lstm" else states, n_outputs)
     xentropy = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=logits)
     loss = tf.reduce_mean(xentropy)
     training_op = tf.train.AdamOptimizer(learning_rate=learning_rate).minimize(loss)
@@ -75,7 +81,7 @@ def start(task):
     """Return (train, weights) for worker.py."""
     shape = [-1, task.n_steps, task.n_inputs]
     X_train, y_train = (task.images.astype(np.float32) / 255.0).reshape(shape), task.labels
-    X, y, training_op, _, _ = build(task.n_steps, task.n_inputs, task.n_neurons)
+    X, y, training_op, _, _ = build(task.n_steps, task.n_inputs, task.n_neurons, task.cell)
     sess = tf.Session()
     sess.run(tf.global_variables_initializer())
     variables = tf.trainable_variables()  # in the order in which they were made: the cell's, then the dense layer's
