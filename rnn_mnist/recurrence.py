@@ -83,14 +83,14 @@ def unfused(activation):
 
 
 def _make_cell(config, scope, n_inputs, lowest):
-    """Return TensorFlow's own cell of a Config for inputs [batch, n_inputs], its variables made in a scope."""
+    """Return TensorFlow's own cell of a Config, for inputs [batch, n_inputs] read in a variable scope."""
     kind = cell_of(config)
     cell = kind.make(tf.nn.rnn_cell, config.n_neurons, unfused(getattr(tf.nn, activation_of(config))))
-    with _seeded(config), tf.variable_scope(scope):
-        cell(tf.zeros([1, n_inputs]), cell.zero_state(1, tf.float32))  # only makes the variables: never run
-    if config.unroll == "dynamic" and kind.n_gates == 1:
-        return _OwnGradient(cell, activation_of(config), n_inputs, lowest)
-    return cell
+    own_gradient = config.unroll == "dynamic" and kind.n_gates == 1
+    if own_gradient or config.unroll == "fused":
+        with _seeded(config), tf.variable_scope(scope):
+            cell(tf.zeros([1, n_inputs]), cell.zero_state(1, tf.float32))  # only makes the variables: never run
+    return _OwnGradient(cell, activation_of(config), n_inputs, lowest) if own_gradient else cell
 
 
 def _mask(dropout, steps, n):
@@ -130,13 +130,14 @@ def _read(cell, inputs, config, scope):
     """Return (last state, outputs [batch, n_steps, n]) of a cell; inputs: [batch, n_steps, n], or a tuple of such."""
     n_steps = tf.nest.flatten(inputs)[0].shape[1]
     first = _first(config, n_steps)
-    if not first:
-        return _unrolled(cell, inputs, config.unroll, scope, None)
-    before, after = (tf.nest.map_structure(lambda values, part=part: values[:, part], inputs)
-                     for part in (slice(0, first), slice(first, n_steps)))
-    state, outputs = tf.nest.map_structure(tf.stop_gradient, _unrolled(cell, before, config.unroll, scope, None))
-    state, outputs_after = _unrolled(cell, after, config.unroll, scope, state)
-    return state, tf.concat([outputs, outputs_after], axis=1)
+    with _seeded(config):
+        if not first:
+            return _unrolled(cell, inputs, config.unroll, scope, None)
+        before, after = (tf.nest.map_structure(lambda values, part=part: values[:, part], inputs)
+                         for part in (slice(0, first), slice(first, n_steps)))
+        state, outputs = tf.nest.map_structure(tf.stop_gradient, _unrolled(cell, before, config.unroll, scope, None))
+        state, outputs_after = _unrolled(cell, after, config.unroll, scope, state)
+        return state, tf.concat([outputs, outputs_after], axis=1)
 
 
 def _unrolled(cell, inputs, unroll, scope, initial_state):
