@@ -4,6 +4,7 @@ import csv
 import io
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from benchmarking.rounds import FORMS, Form, Schedule
 from benchmarking.task import Case
 from helpers import user_environment
 
+from rnn_mnist.cells import CELLS
 from rnn_mnist.console import machine
 from rnn_mnist.console.machine import DEFAULT_ISA
 from rnn_mnist.data import Split
@@ -20,7 +22,7 @@ from rnn_mnist.datasets import synthetic
 # A form in NumPy, which goes wrong as its option says.
 NUMPY_FORM = """
 import os, sys
-from benchmarking.task import train_in_numpy
+from benchmarking.in_numpy import train_in_numpy
 
 def start(task):
     wrong, n_done, now, queue = task.options.get("wrong"), 0, [task.weights], []
@@ -104,12 +106,12 @@ def test_the_command_fills_every_column_and_leaves_missing_forms_out_with_a_word
     assert float(first["tutorial's script"]["times_tutorial"]) == 1
     assert {name for name, value in first["matrix products alone"].items() if not value} == {
         "loss", "loss_wanted", "process_seconds", "process_times_tutorial", "process_mb", "process_acc_test"}
-    assert {row["form"] for row in rows[len(first):]} == set(IN_SMALL[:2])
-    assert all(row["times_tutorial"] for row in rows[len(first):])
+    assert {row["form"] for row in rows[len(first):]} == {*IN_SMALL[:2], IN_SMALL[3]}
+    assert all(row["times_tutorial"] and row["share_of_floor"] for row in rows[len(first):])
     assert "best peer" in done.stdout and "data : not the original MNIST" in done.stdout
     assert "left out: another framework: no_such_package not installed" in done.stdout
     markdown = (tmp_path / "out/results.md").read_text()
-    assert "| ours, fused |" in markdown and "| 50 neurons, batch 150, 28 steps |" in markdown
+    assert "| ours, fused |" in markdown and "| basic, 50 neurons, batch 150, 28 steps |" in markdown
     assert (tmp_path / "out/results.png").read_bytes()[:4] == b"\x89PNG"
 
 
@@ -124,12 +126,48 @@ def test_all_other_forms_that_are_installed_learn_what_numpy_does(digits, tmp_pa
         assert one.losses == pytest.approx(one.reference[1:], rel=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["lstm", "gru", "irnn"])
+def test_all_forms_of_the_other_cells_learn_what_numpy_does(digits, tmp_path, cell):
+    forms = [form for form in FORMS if form.scaled and cell in form.cells and not rounds.missing_packages(form)]
+    train = Split(digits.images[N_VALID:], digits.labels[N_VALID:])
+    case = Case(n_neurons=20, n_steps=4, n_inputs=196, cell=cell)
+    measured, failed = rounds.measure_case(forms, case, SCHEDULE, train, tmp_path / "task", log)
+    assert failed == {} and [one.form.name for one in measured if not one.right] == []
+
+
+def test_an_interrupted_benchmark_leaves_the_cases_that_are_done(monkeypatch, digits, tmp_path):
+    def measure_case(forms, case, *_):
+        """Measure a case in no time; be interrupted in the second one."""
+        if case != Case():
+            raise KeyboardInterrupt
+        return [rounds.Measurement(form, case, [1.0], 600, None, [2.0, 1.0], [3.0, 2.0, 1.0], [3.0, 2.0, 1.0])
+                for form in forms], {}
+
+    lines, said = [], []
+    monkeypatch.setattr(rounds, "measure_case", measure_case)
+    monkeypatch.setattr(rounds, "measure_processes", lambda *_: ({}, {}))
+    forms = [Form("one", "ours.py", role="tutorial", scaled=True), Form("two", "ours.py", role="ours", scaled=True)]
+    data = types.SimpleNamespace(train=digits, source=types.SimpleNamespace(kind="toy"))
+    with pytest.raises(KeyboardInterrupt):
+        rounds.measure_all(forms, rounds.QUICK, data, tmp_path, lines.append, said.append)
+    assert [line for line in lines if line.endswith(" left")] and "two" in "".join(said[0])
+    rows = list(csv.DictReader((tmp_path / "results.csv").open()))
+    assert [row["form"] for row in rows] == ["one", "two"] and all(row["times_tutorial"] == "1.0" for row in rows)
+    assert {path.name for path in tmp_path.iterdir()} == {"results.csv", "results.md", "results.png"}
+
+
 def test_ours_is_measured_in_every_form_and_with_the_best_instruction_set():
     ours = [form for form in FORMS if form.role == "ours"]
     unrolled = "dynamic", "static", "fused"
     assert {form.name for form in ours} == {f"ours, {unroll}{mark}" for unroll in unrolled for mark in ("", *NATIVE)}
-    assert {form.name for form in FORMS if form.scaled} == {"tutorial's script", *(
-        form.name for form in ours if "static" not in form.name)}
+    scaled = [form for form in FORMS if form.scaled]
+    assert {form.name for form in scaled if form.role == "ours"} == {
+        form.name for form in ours if "static" not in form.name}
+    assert {form.role for form in scaled} == {"tutorial", "ours", "peer", "split", "floor"}
+    for cell in CELLS:  # each in a row of its own, and with a peer
+        assert cell in {case.cell for case, _ in ((Case(), None), *rounds.FULL.scaling)}
+        assert any(cell in form.cells for form in scaled if form.role == "peer")
 
 
 @pytest.fixture(scope="module")
