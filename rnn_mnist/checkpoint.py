@@ -3,12 +3,14 @@
 A checkpoint, a pair of files that tf.train.Saver writes, counts once a state file names it with its digest: last.json
 (the newest) or previous.json, which name the best epoch's as well. A state file is replaced in one rename after the
 files it names are on disk, and checkpoints are removed only when no state file names them any more: at every instant a
-whole one is there. A run begins with a state that names none. Where the order of the images goes on follows from seed
-and epoch. `run` is the path of a run directory, but for check_settings.
+whole one is there. Beside each lie its weights in a plain npz, for those who would not wait for TensorFlow; training
+does without. A run begins with a state that names none. Where the order of the images goes on follows from seed and
+epoch. `run` is the path of a run directory, but for check_settings.
 """
 
 import contextlib
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -16,14 +18,18 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from rnn_mnist import files
 from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
 from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import check_state, read_validation
 from rnn_mnist.console.settings import UserError, convert, read, setting
+from rnn_mnist.datasets.files import npz_readers
 
 STATE_FILES = ("last.json", "previous.json")
+NPZ_EXTRA = 2**20  # bytes that an npz may have beyond its arrays: some 400 for each
 CURE = f"put it back, or repeat the run by {script('rerun')} "
 
 
@@ -45,8 +51,10 @@ class State:
     n_worse: int = setting(0, "validations since the best", low=0)
     step: int = setting(-1, "global step of the checkpoint; -1: none, before the first step", low=-1)
     digest: str = setting("", "of the checkpoint's files")
+    weights: str = setting("", "weights_digest of the npz beside it; empty: none, the run is of an earlier version")
     best_step: int = setting(-1, "the same of the best validation's checkpoint", low=-1)
     best_digest: str = setting("", "the same of the best validation's checkpoint")
+    best_weights: str = setting("", "the same of the best validation's checkpoint")
     log: str = setting("", "log.txt as it was")
     metrics: str = setting("", "metrics.csv as it was")
     validation: str = setting("", "validation.csv as it was; empty: there is none")
@@ -67,10 +75,11 @@ def check_settings(run, state):
         raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
 
 
-def save_checkpoint(run, state, step, write_variables, best=False):
+def save_checkpoint(run, state, step, write_variables, weights, best=False):
     """Save a checkpoint of global step `step` and make it the last one, and the best one if asked; return the State.
 
-    write_variables(prefix) writes the variables. Raise OSError if the disk refuses; older checkpoints stay whole.
+    write_variables(prefix) writes the variables; weights: {name: float32 array} of those that are trained. Raise
+    OSError if the disk refuses; older checkpoints stay whole.
     """
     sys.audit("rnn_mnist.checkpoint", step)
     folder = run / "checkpoints"
@@ -78,10 +87,12 @@ def save_checkpoint(run, state, step, write_variables, best=False):
     for path in _paths(run, step):
         with open(path, "r+b") as file:  # Windows flushes only what is open for writing
             os.fsync(file.fileno())
-    files.sync_folder(folder)
-    state = replace(state, step=step, digest=_digest(_paths(run, step)))
+    npz = io.BytesIO()
+    np.savez(npz, **weights)
+    files.write(_npz_path(run, step), npz.getvalue())  # flushes the folder, too
+    state = replace(state, step=step, digest=_digest(_paths(run, step)), weights=weights_digest(weights))
     if best:
-        state = replace(state, best_step=step, best_digest=state.digest)
+        state = replace(state, best_step=step, best_digest=state.digest, best_weights=state.weights)
     if (folder / "last.json").is_file():  # it may have been deleted meanwhile
         files.write(folder / "previous.json", files.read_bytes(folder / "last.json"))
     state = save_state(run, state)
@@ -112,6 +123,27 @@ def read_state(run, name, best=False):
         if step >= 0 and _digest(_paths(run, step)) != digest:
             raise UserError(f"{_prefix(run, step)}.*: damaged: not what {name} knows them by")
     return state
+
+
+def read_weights(run, state):
+    """Return the {variable name: float32 array} beside the checkpoint of a State; None if they are not there, whole."""
+    path, (variables, _) = _npz_path(run, state.step), _paths(run, state.step)
+    with contextlib.suppress(Exception):  # of a dozen kinds, from zipfile and NumPy: it is damaged, or another's
+        left, weights = os.path.getsize(variables), {}  # the checkpoint holds them, too
+        for name, read_array in npz_readers(files.read_bytes(path, left + NPZ_EXTRA), np.float32, left).items():
+            weights[name] = read_array()
+            if (left := left - weights[name].nbytes) < 0:
+                return None
+        return weights if weights_digest(weights) == state.weights else None
+
+
+def weights_digest(weights):
+    """Return the SHA-256 (hex) over names, shapes and little-endian bytes of {name: array}."""
+    digest = hashlib.sha256()
+    for name, array in sorted(weights.items()):
+        digest.update(f"{name} {array.shape} ".encode())
+        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+    return digest.hexdigest()
 
 
 def stamp(run):
@@ -178,6 +210,10 @@ def _paths(run, step):
     return [Path(f"{_prefix(run, step)}.{ending}") for ending in ("data-00000-of-00001", "index")]
 
 
+def _npz_path(run, step):
+    return Path(f"{_prefix(run, step)}.npz")
+
+
 def _digest(paths):
     """Return the SHA-256 (hex) of files, one after the other; raise UserError, naming it, if one can't be read."""
     found = hashlib.sha256()
@@ -192,7 +228,7 @@ def _parse_state(path):
     body = files.read_json(path)
     if body.pop("digest_of_all", None) != files.digest(body):
         raise UserError(f"{path}: damaged, or from another version: its content does not match its digest")
-    return read(body, path, State)[0]
+    return read({"weights": "", "best_weights": "", **body}, path, State)[0]  # earlier versions had neither
 
 
 def _remove_unnamed(run):
@@ -202,7 +238,8 @@ def _remove_unnamed(run):
         states = [_parse_state(folder / name) for name in STATE_FILES if (folder / name).is_file()]
     except UserError:
         return
-    named = {path for state in states for step in (state.step, state.best_step) for path in _paths(run, step)}
+    named = {path for state in states for step in (state.step, state.best_step)
+             for path in (*_paths(run, step), _npz_path(run, step))}
     for path in folder.glob("step-*"):
         if path not in named and path.is_file():
             path.unlink()

@@ -1,6 +1,5 @@
 """Every session.run: one loop over minibatches for training, validation and test; weights out and in."""
 
-import hashlib
 import sys
 from typing import NamedTuple
 
@@ -155,12 +154,3 @@ def new_session(graph, n_threads):
 def on_cpu(**settings):
     """Return a ConfigProto of the settings for a session that uses no GPU: one rounds otherwise than a processor."""
     return tf.ConfigProto(device_count={"GPU": 0}, **settings)
-
-
-def weights_digest(arrays):
-    """Return the SHA-256 (hex) over names, shapes and little-endian bytes of {name: array}."""
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array, "<f4").tobytes())
-    return digest.hexdigest()

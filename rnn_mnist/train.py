@@ -10,8 +10,8 @@ from itertools import islice
 
 import numpy as np
 
-from rnn_mnist import checkpoint, session
-from rnn_mnist.checkpoint import State
+from rnn_mnist import checkpoint
+from rnn_mnist.checkpoint import State, weights_digest
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import forms, guard, log, machine
 from rnn_mnist.console.languages import SYNTHETIC
@@ -91,7 +91,7 @@ def begin_with(network, config, options):
     try:
         with Run(options.init_from).open_network() as other:
             weights = other.weights()
-        digest = session.weights_digest(weights)
+        digest = weights_digest(weights)
         if config.init_weights not in ("", digest):
             raise UserError(f"{options.init_from}: its weights are no longer those that training began with: give a "
                             "copy from then")
@@ -227,7 +227,7 @@ class _Trainer:
     def save(self, state, best=False):
         """Save a checkpoint of a State and return it."""
         step = state.epoch * (len(self.data.train.labels) // self.config.batch_size) + state.n_steps
-        return checkpoint.save_checkpoint(self.run.path, state, step, self.network.save, best)
+        return checkpoint.save_checkpoint(self.run.path, state, step, self.network.save, self.network.weights(), best)
 
     def stop_if_asked(self):
         """Leave, saying how to go on, if a signal has come."""
@@ -250,7 +250,7 @@ class _Trainer:
                   "best_epoch": state.best_epoch if state.best_epoch >= 0 else None,
                   "seconds": round(sum(row["seconds"] for row in metrics) + state.seconds, 3),
                   "scored": "best" if best else "last",
-                  "weights": session.weights_digest(self.network.weights())}
+                  "weights": weights_digest(self.network.weights())}
         if self.options.eval_train:
             whole = self.network.evaluate(*self.data.train)
             values |= {"acc_train": whole.accuracy, "loss_train": whole.loss}

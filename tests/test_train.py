@@ -16,8 +16,9 @@ from helpers import on_event, outcome, refusal
 from reference import rnn_forward
 
 import rnn_mnist as rm
-from rnn_mnist import data, session
+from rnn_mnist import data
 from rnn_mnist.analysis.rerun import rerun
+from rnn_mnist.checkpoint import weights_digest
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
 from rnn_mnist.console.forms import TIMES
@@ -126,7 +127,7 @@ def test_recorded_figures_are_those_of_the_saved_weights(trained, toy_data_dir):
         last = list(data.shuffle_batch(*sets.train, 50, rnd))[-1]
     with run.open_network() as network:
         weights = network.weights()
-    assert session.weights_digest(weights) == run.result["weights"]
+    assert weights_digest(weights) == run.result["weights"]
     row = run.metrics[-1]
     found = {"batch": (row["acc_batch"], row["loss_batch"]), "valid": (row["acc_valid"], row["loss_valid"]),
              "test": (run.result["acc_test"], run.result["loss_test"])}

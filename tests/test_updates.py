@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from reference import softmax
 
+from rnn_mnist.checkpoint import weights_digest
 from rnn_mnist.config import Config, with_settings
 from rnn_mnist.data import load_data, shuffle_batch
-from rnn_mnist.session import Network, weights_digest
+from rnn_mnist.session import Network
 from rnn_mnist.train import resume, train
 from rnn_mnist.tutorials.presets import PRESETS
 

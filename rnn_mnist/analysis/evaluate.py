@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.analysis import metrics
+from rnn_mnist.checkpoint import weights_digest
 from rnn_mnist.config import Config, with_settings
 from rnn_mnist.console.guard import check_data_dir
 from rnn_mnist.console.languages import data_name, text
@@ -51,7 +52,6 @@ def load_test(run, data=None, data_dir=None):
 def evaluate_run(run, data=None, data_dir=None, rows_from=None, rows_to=None):
     """Return the Evaluation of a Run on its test set, or on that of other data, or with other rows read."""
     from rnn_mnist.export.opened import open_scored  # TensorFlow takes seconds to import
-    from rnn_mnist.session import weights_digest
     config = run.config
     rows = {name: row for name, row in (("rows_from", rows_from), ("rows_to", rows_to))
             if row not in (None, getattr(config, name))}

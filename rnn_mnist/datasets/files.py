@@ -9,6 +9,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
@@ -185,6 +186,15 @@ def open_npz(content):
     if content.count(b"PK\1\2") > MAX_MEMBERS:
         raise UserError(f"holds more than {MAX_MEMBERS} files: give an npz of a few arrays")
     return zipfile.ZipFile(io.BytesIO(content))
+
+
+def npz_readers(content, dtype, limit):
+    """Return {key: function that returns its array, of a type and at most `limit` bytes} of the bytes of an npz."""
+    archive = open_npz(content)
+    if not all(name.endswith(".npy") for name in archive.namelist()):
+        raise UserError("the npz holds something else than NumPy arrays")
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    return {key: partial(read_npy, archive, key, dtype, limit) for key in keys}
 
 
 def read_npy(archive, key, dtype, limit):

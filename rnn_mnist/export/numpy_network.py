@@ -3,14 +3,16 @@
 X is float32, one image [784] or many [n, 784], in the range of the network's `pixels`; the same lines serve both.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from rnn_mnist.cells import activation_of, cell_of, layer_scopes
-from rnn_mnist.config import Config
+from rnn_mnist.config import N_OUTPUTS, N_PIXELS, Config
 from rnn_mnist.data import pixel_order
 
+_NONE = np.zeros(0, np.float32)  # of a shape that no layer's array has
 N_SHAKEN = 4  # draws of the signs, of which the worst counts
 
 
@@ -25,15 +27,36 @@ class Network(NamedTuple):
 
 
 def network_of(config, variables):
-    """Return the Network of a run's Config and its {variable name: float32 array}."""
+    """Return the Network of a run's Config and its {variable name: float32 array}; raise ValueError if they are not."""
     names = [[f"{scope}/{name}" for name in cell_of(config).variables]
              for directions in layer_scopes(config) for scope in directions]
     names += [(f"{layer}/kernel", f"{layer}/bias")
               for layer in [*(f"hidden{i + 1}" for i in range(len(config.hidden_sizes))), "dense"]]
-    layers = tuple(tuple(variables[name] for name in arrays) for arrays in names)
+    layers = tuple(tuple(variables.get(name, _NONE) for name in arrays) for arrays in names)
+    if [[array.shape for array in arrays] for arrays in layers] != [*_shapes(config, layers)]:
+        raise ValueError("the weights are not those of such a network")
     recurrent = config.model == "rnn"
     return Network(layers, activation_of(config) if recurrent else config.activation, config.pixels,
                    config if recurrent else None)
+
+
+def _shapes(config, layers):
+    """Yield the shapes that the arrays of each layer of a Config's Network must have."""
+    if config.model == "mlp":
+        sizes = [N_PIXELS, *config.hidden_sizes]
+        yield from ([(n_inputs, n), (n,)] for n_inputs, n in pairwise(sizes))
+        yield [(sizes[-1], N_OUTPUTS), (N_OUTPUTS,)]
+        return
+    n, kind, n_inputs, layers = config.n_neurons, cell_of(config), config.n_inputs, iter(layers)
+    for directions in layer_scopes(config):
+        for _ in directions:
+            # How the gates are shared out among a cell's kernels is taken from its biases.
+            widths = [bias.size for bias in next(layers)[1:2 * kind.n_kernels:2]]
+            pairs = [shape for width in widths for shape in ((n_inputs + n, width), (width,))]
+            peepholes = [(n,)] * (len(kind.variables) - len(pairs))
+            yield [*pairs, *peepholes] if sum(widths) == kind.n_gates * n else []
+        n_inputs = len(directions) * n
+    yield [((config.layers if config.read == "all" else 1) * n_inputs, N_OUTPUTS), (N_OUTPUTS,)]
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -88,7 +111,12 @@ def predicted_classes(logits, labels):
 
 
 def rounding_bound(network, X):
-    """Return how far two float32 computations of the logits of X [n, 784] may lie apart by rounding alone, a float.
+    """Return how far two float32 computations of the logits of X [n, 784] may lie apart by rounding alone, a float."""
+    return exact_logits(network, X)[1]
+
+
+def exact_logits(network, X):
+    """Return (float64 logits [n, 10] of X [n, 784], their rounding_bound).
 
     However it is ordered, a sum of k products in float32 is the exact sum of products that are each off by a share of
     at most k 2^-24, and hardly ever more than sqrt(k) 2^-24 (Higham and Mary 2019, "A new approach to probabilistic
@@ -99,7 +127,7 @@ def rounding_bound(network, X):
     exact = logits(network._replace(layers=_shaken(network.layers, rnd, 0)), X)
     for _ in range(N_SHAKEN):
         found.append(np.abs(logits(network._replace(layers=_shaken(network.layers, rnd, 2.0**-24)), X) - exact).max())
-    return 2 * float(max(found))
+    return exact, 2 * float(max(found))
 
 
 def _shaken(layers, rnd, unit):

@@ -1,4 +1,7 @@
-"""A run's network as it is now, out of a copy of its checkpoint: the run may be in training at the same time."""
+"""A run's network as it is now, out of a copy of its checkpoint: the run may be in training at the same time.
+
+TensorFlow is imported when a network is opened; the weights alone, where they lie beside the checkpoint, come without.
+"""
 
 import contextlib
 from dataclasses import replace
@@ -9,7 +12,6 @@ from rnn_mnist import checkpoint
 from rnn_mnist.console import machine
 from rnn_mnist.console.command import script
 from rnn_mnist.console.settings import UserError, resume_hint
-from rnn_mnist.session import Network, weights_digest
 
 N_TRIES = 100  # to copy a checkpoint before it is removed
 
@@ -28,30 +30,43 @@ def open_network(run, **changes):
 @contextlib.contextmanager
 def open_scored(run, **changes):
     """Give (Network, checkpoint.State, result or None) of a Run that belong together; else as open_network."""
+    from rnn_mnist.session import Network
     config = run.config
     with contextlib.ExitStack() as stack:
-        prefix, state, result = _copied_checkpoint(run, stack)
+        prefix, state, result = _of_scored_state(
+            run, lambda state: stack.enter_context(checkpoint.copied(run.path, state.step, state.digest)))
         network = stack.enter_context(Network(replace(config, isa=machine.to_look_with(config.isa, run), **changes)))
         network.restore(prefix)
         if not all(np.isfinite(array).all() for array in network.weights().values()):
             raise UserError(f"{run}: the weights in its checkpoint are not all finite: repeat it by {script('rerun')} "
                             f"{run}")
-        if result and weights_digest(network.weights()) != result["weights"]:
+        if result and checkpoint.weights_digest(network.weights()) != result["weights"]:
             raise UserError(f"{run}/result.json: is of other weights than the checkpoint: delete it and score the run "
                             f"again by {resume_hint(run)}")
         yield network, state, result
 
 
-def _copied_checkpoint(run, stack):
-    """Return (prefix of a copy that lasts as long as the stack, its State, result or None).
+def scored_weights(run):
+    """Return the {variable name: float32 array} that open_scored would restore; None if only TensorFlow can read them.
 
-    A run in training removes its checkpoints all the time: what is gone before it was copied has a successor.
+    Raise UserError if there is no whole checkpoint.
+    """
+    weights, state, result = _of_scored_state(run, lambda state: checkpoint.read_weights(run.path, state))
+    sound = weights and (not result or state.weights == result["weights"]) and all(
+        np.isfinite(array).all() for array in weights.values())
+    return weights if sound else None
+
+
+def _of_scored_state(run, take):
+    """Return (what take makes of the State of the weights that count, this State, result or None).
+
+    A run in training removes its checkpoints all the time: what is gone before it was taken has a successor.
     """
     for tries_left in reversed(range(N_TRIES)):
         result, stamp = run.result, checkpoint.stamp(run.path)
         try:
             state = _scored_state(run, result)
-            return stack.enter_context(checkpoint.copied(run.path, state.step, state.digest)), state, result
+            return take(state), state, result
         except UserError:
             if not tries_left or checkpoint.stamp(run.path) == stamp:
                 raise
@@ -69,7 +84,8 @@ def _scored_state(run, result):
         raise UserError(f"{run}/result.json: is not of the last checkpoint: delete it and score the run again by "
                         f"{resume_hint(run)}")
     if best:
-        state = replace(state, step=state.best_step, digest=state.best_digest, epoch=state.best_epoch + 1)
+        state = replace(state, step=state.best_step, digest=state.best_digest, weights=state.best_weights,
+                        epoch=state.best_epoch + 1)
     if state.step < 0:
         raise UserError(f"{run}: has no checkpoint yet: go on with it by {resume_hint(run)}")
     return state

@@ -15,7 +15,7 @@ import numpy as np
 from rnn_mnist import files
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.datasets.files import open_npz, read_npy
+from rnn_mnist.datasets.files import npz_readers
 from rnn_mnist.export.numpy_network import Network, network_of
 from rnn_mnist.run import Run
 
@@ -29,7 +29,8 @@ def read_network(path):
             return network_of(network.config, network.weights())
     content = files.read_bytes(path, cure="give a weights file or a run directory")
     try:
-        return Network(_layers(_npz(content) if content[:2] == b"PK" else _pickle(content)))
+        return Network(_layers(npz_readers(content, np.float32, files.MAX_BYTES) if content[:2] == b"PK"
+                               else _pickle(content)))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except Exception as error:  # of a dozen kinds, from pickletools, zipfile and NumPy: the bytes are damaged
@@ -61,15 +62,6 @@ def _layers(readers):
         if sum(array.nbytes for array in arrays) > files.MAX_BYTES:
             raise UserError(f"unpacks to more than {files.MAX_BYTES // 10**6} MB: this is no weights file")
     return tuple(zip(arrays[::2], arrays[1::2], strict=True))
-
-
-def _npz(content):
-    """Return {key: function that returns its array} of an npz."""
-    archive = open_npz(content)
-    if not all(name.endswith(".npy") for name in archive.namelist()):
-        raise UserError("the npz holds something else than NumPy arrays")
-    keys = [name.removesuffix(".npy") for name in archive.namelist()]
-    return {key: partial(read_npy, archive, key, np.float32, files.MAX_BYTES) for key in keys}
 
 
 # ---- pickles: programs, of which those that Python writes for arrays are followed, and nothing is called ----
