@@ -39,11 +39,12 @@ def main():
     if args.test_index is not None:
         from rnn_mnist.analysis.evaluate import load_test
         digits = [predict.test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
-    probabilities = trained.predict([digit.pixels for digit in digits])
-    if args.json:
+    if args.json:  # every digit that there is: the graph's
+        probabilities = trained.predict([digit.pixels for digit in digits])
         say_json(predict.as_json(digits, probabilities))
     else:
-        say(*predict.report(trained, digits, probabilities))
+        probabilities, lines = predict.answer(trained, digits)
+        say(*lines)
     if args.show:
         for path in predict.draw(trained, digits, probabilities):
             (note if args.json else say)(text("written : {path}", path=path))

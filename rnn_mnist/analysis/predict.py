@@ -11,15 +11,22 @@ from PIL import Image
 
 from rnn_mnist.analysis import picture as pictures
 from rnn_mnist.analysis.metrics import log_softmax
+from rnn_mnist.cells import n_weights
 from rnn_mnist.config import N_PIXELS
 from rnn_mnist.console.guard import shortened
 from rnn_mnist.console.languages import data_name, kind_of, text
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.console.tables import table
+from rnn_mnist.export.numpy_network import exact_logits, network_of
+from rnn_mnist.export.opened import scored_weights
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm")
 BAR = 40  # characters of a probability of 1
 DRAWN = 400  # pixels of the longer side of a picture that is kept to be drawn
+# How far a logit of the graph may be from NumPy's in float64: so many rounding bounds, and what TensorFlow's own tanh
+# and exponential are off by, of which the bound knows nothing.
+N_BOUNDS, OF_FUNCTIONS = 2, 2.0**-18
+MOST_WORK = 10**9  # products of an answer for which NumPy is the faster way: more take longer than TensorFlow's import
 
 
 class Digit(NamedTuple):
@@ -63,6 +70,53 @@ def _as_images(images):
         raise UserError("images must be uint8 0 to 255 or float 0 to 1, "
                         f"got {images.dtype} from {images.min()} to {images.max()}")
     return images.astype(dtype).reshape(-1, 28, 28)
+
+
+def answer(run, digits):
+    """Return (float64 probabilities [n, 10], the lines of report) of Digits as a Run's network reads them.
+
+    The lines are those that the graph's probabilities give. They come from NumPy's, without the wait for TensorFlow,
+    where no figure in them could be another one by rounding. Raise UserError as Run.predict does.
+    """
+    pixels = np.array([digit.pixels for digit in digits])
+    if (found := _numpy_logits(run, pixels)) is not None:
+        p, low, high = _probabilities_between(*found)
+        lines = [*report(run, digits, p)]
+        if _same_order(low, high) and [*report(run, digits, low)] == [*report(run, digits, high)] == lines:
+            return p, lines
+    p = probabilities(run, pixels)
+    return p, [*report(run, digits, p)]
+
+
+def _numpy_logits(run, pixels):
+    """Return (float64 logits [n, 10], how far the graph's may be from them) of uint8 [n, 28, 28]; None: ask the graph.
+
+    That is done where there are no weights for NumPy, where they do not make the run's network, and for much work.
+    """
+    config = run.config
+    n_products = len(pixels) * n_weights(config) * (config.n_read if config.model == "rnn" else 1)
+    if n_products > MOST_WORK or (weights := scored_weights(run)) is None:
+        return None
+    X = pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(1 if config.pixels == "raw" else 255)
+    try:
+        network = network_of(config, weights)
+    except ValueError:
+        return None
+    logits, bound = exact_logits(network, X)
+    return (logits, N_BOUNDS * bound + OF_FUNCTIONS) if np.isfinite(logits).all() and np.isfinite(bound) else None
+
+
+def _probabilities_between(logits, off):
+    """Return float64 [n, 10] three times: the probabilities of logits, and the least and most with all logits off."""
+    p = np.exp(log_softmax(logits))
+    return p, *(p / (p + (1 - p) * np.exp(sign * 2 * off)) for sign in (1, -1))
+
+
+def _same_order(low, high):
+    """Tell whether probabilities [n, 10] between low and high have the same first and second digit for certain."""
+    order = np.argsort(-low, axis=1)
+    low, high = (np.take_along_axis(p, order, axis=1) for p in (low, high))
+    return (low[:, :2] > high[:, 1:3]).all()
 
 
 def read_pictures(names):
