@@ -1,4 +1,7 @@
-"""predict.py: own pictures and test images are read, told in text and JSON, drawn; bad input is one line."""
+"""predict.py: own pictures and test images are read, told in text and JSON, drawn; bad input is one line.
+
+What it tells is the graph's, to the digit, whether the graph was asked or not.
+"""
 
 import importlib.util
 import json
@@ -13,9 +16,11 @@ from helpers import refusal
 from PIL import Image, ImageOps
 from reference import rnn_forward, softmax
 
+from rnn_mnist import checkpoint, files
 from rnn_mnist.analysis import predict as prediction
 from rnn_mnist.data import Split
 from rnn_mnist.datasets.files import read_arrays
+from rnn_mnist.export import opened
 from rnn_mnist.plots.digits import draw_prediction
 from rnn_mnist.run import Run
 from rnn_mnist.train import train
@@ -74,6 +79,193 @@ def test_probabilities_are_those_of_numpy(toy_run, test_set, predict):
     assert told["digit"] == wanted.argmax() and told["probability"] == max(told["probabilities"])
     assert told["label"] == test_set[1][3] and told["image"] == "test image 3"
 
+
+# ---- without TensorFlow ----
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Return the list to which every question put to the graph adds its number of images."""
+    found, by_graph = [], prediction.probabilities
+
+    def probabilities(run, images):
+        """Answer, and note it."""
+        found.append(len(images))
+        return by_graph(run, images)
+    monkeypatch.setattr(prediction, "probabilities", probabilities)
+    return found
+
+
+def digits_of(images):
+    """Return the Digits of images [n, 28, 28]."""
+    return [prediction.Digit(f"{i}.png", None, pixels) for i, pixels in enumerate(images)]
+
+
+def told_by_graph(run, images):
+    """Return what report says of each of images [n, 28, 28], put before the graph one by one."""
+    with run.open_network() as network:
+        found = [softmax(network.predict(pixels[None]).astype(np.float64)) for pixels in images]
+    return [[*prediction.report(run, [digit], p)] for digit, p in zip(digits_of(images), found, strict=True)]
+
+
+def test_the_command_prints_the_graphs_figures_without_importing_tensorflow(toy_run, picture):
+    done = subprocess.run([sys.executable, "-X", "importtime", "scripts/predict.py", toy_run, picture, "--lang", "en"],
+                          capture_output=True, text=True)
+    imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if line.count("|") == 2}
+    assert done.returncode == 0 and {"numpy", "PIL"} <= imported
+    assert not imported & {"tensorflow", "tf_keras", "keras", "matplotlib", "scipy"}
+    pixels = prediction.read_pictures([str(picture)])[0][0].pixels
+    assert done.stdout.splitlines()[2:] == told_by_graph(Run(toy_run), pixels[None])[0][2:]
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {"activation": "relu", "pixels": "raw"}, {"activation": "sigmoid", "unroll": "fused"}, {"cell": "irnn"},
+    {"cell": "lstm", "order": "columns"},
+    {"cell": "gru", "replicas": 2, "order": "permuted", "n_neurons": 3, "n_subset": 300},
+    {"cell": "lstm", "peephole": True, "layers": 2, "read": "mean"},
+    {"layers": 2, "bidirectional": True, "read": "all", "n_neurons": 6},
+    {"cell": "gru", "layers": 2, "bidirectional": True, "read": "mean", "n_neurons": 9},
+    {"cell": "lstm", "bidirectional": True, "rows_to": 20}, {"cell": "irnn", "layers": 2, "read": "all"},
+    {"model": "mlp", "hidden_sizes": (12, 9), "activation": "relu"}], ids=str)
+def test_every_network_is_told_as_by_its_graph(toy_data_dir, test_set, tmp_path, asked, settings):
+    toy = {name: value for name, value in TOY.items() if "model" not in settings or name != "n_neurons"}
+    run, images = train(data_dir=toy_data_dir, runs_dir=tmp_path, **{**toy, **settings}), test_set[0][:12]
+    wanted = told_by_graph(run, images)
+    for digit, lines in zip(digits_of(images), wanted, strict=True):
+        assert prediction.answer(run, [digit])[1] == lines
+    assert len({line for lines in wanted for line in lines[2:]}) > 60  # of 120: there was something to compare
+    assert len(asked) < 10
+    table = prediction.answer(run, digits_of(images))[1][2:]
+    assert [line.split()[1] for line in table] == [lines[1].split()[-1] for lines in wanted]
+
+
+CLEAR = np.array([.3, .2, .1, .0801, .0701, .0602, .0603, .0504, .0405, .0384])
+
+
+@pytest.mark.parametrize(("p", "in_doubt"), [
+    ({}, False), ({0: .299_95, 1: .200_05}, True), ({0: .287_5, 1: .212_5}, True), ({0: .25, 1: .25}, True),
+    ({1: .15, 2: .15}, True), ({5: .0602, 6: .0602, 9: .0385}, False), ({0: np.nan}, True),
+    ({0: np.inf}, True)], ids=str)
+def test_a_figure_bar_or_rank_in_doubt_is_the_graphs(toy_run, test_set, asked, monkeypatch, p, in_doubt):
+    """Let NumPy find these probabilities, which lie on the border between two figures, two bars or two ranks or not."""
+    found = CLEAR.copy()
+    found[[*p]] = [*p.values()]
+    monkeypatch.setattr(prediction, "exact_logits", lambda *_: (np.log(found)[None], 1e-7))
+    run, image = Run(toy_run), test_set[0][:1]
+    _, lines = prediction.answer(run, digits_of(image))
+    assert asked == [1] * in_doubt
+    if in_doubt:
+        assert lines == told_by_graph(run, image)[0]
+    else:
+        assert [float(line.split()[1]) for line in lines[2:]] == pytest.approx(100 * found, abs=0.0051)
+
+
+def test_json_has_the_graphs_probabilities_in_full(toy_run, test_set, predict):
+    told = json.loads(predict(toy_run, "--test-index", 3, "--json")[1])[0]
+    assert told["probabilities"] == Run(toy_run).predict(test_set[0][3])[0].tolist()
+
+
+def test_weights_of_the_best_epoch_or_of_a_run_not_finished(toy_data_dir, test_set, tmp_path, asked):
+    run = train(data_dir=toy_data_dir, runs_dir=tmp_path, **{**TOY, "learning_rate": .05, "patience": 2, "epochs": 30})
+    state, images = checkpoint.find_state(run.path), test_set[0][:8]
+    assert -1 < state.best_step < state.step and state.best_weights != state.weights
+    npz, index = ({path.stem for path in (run.path / "checkpoints").glob(kind)} for kind in ("*.npz", "*.index"))
+    assert npz == index and len(npz) == 3  # last, previous and best: each npz is removed with its checkpoint
+    best = told_by_graph(run, images)
+    assert [prediction.answer(run, [digit])[1] for digit in digits_of(images)] == best
+    (run.path / "result.json").unlink()
+    last = told_by_graph(run, images)
+    assert [prediction.answer(run, [digit])[1] for digit in digits_of(images)] == last != best
+    assert len(asked) < 12
+
+
+def npz_of(run):
+    """Return the path of the npz beside a run's last checkpoint."""
+    return run.path / "checkpoints" / f"step-{checkpoint.find_state(run.path).step:08d}.npz"
+
+
+def repacked(path, change, save=np.savez):
+    """Write an npz again with its {name: array} changed."""
+    with np.load(path) as arrays:
+        arrays = dict(arrays)
+    change(arrays)
+    save(path, **arrays)
+
+
+@pytest.mark.parametrize("damage", [
+    lambda path: path.unlink(), lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"PK" * 99),
+    lambda path: path.write_bytes(path.read_bytes()[:-200]),
+    lambda path: path.write_bytes(path.read_bytes().replace(b"dense", b"sense")),
+    lambda path: repacked(path, lambda arrays: arrays["dense/bias"].__iadd__(1)),
+    lambda path: repacked(path, lambda arrays: arrays.pop("dense/bias")),
+    lambda path: repacked(path, lambda arrays: arrays.update({"dense/bias": np.zeros(10)})),
+    lambda path: repacked(path, lambda arrays: arrays.update({"dense/bias": np.array([None])})),
+    lambda path: repacked(path, lambda arrays: arrays.update({"x": np.zeros(30_000_000, "f4")}), np.savez_compressed),
+    lambda path: os.truncate(path, 2**36)], ids=[
+        "missing", "empty", "no npz", "cut", "renamed", "others", "fewer", "float64", "pickle", "bomb", "endless"])
+def test_weights_that_are_damaged_or_foreign_are_not_believed(toy_run, test_set, tmp_path, asked, predict, damage):
+    """A file that is too large is refused as ever, the others cost the wait for TensorFlow."""
+    run = Run(shutil.copytree(toy_run, tmp_path / "r"))
+    wanted = prediction.answer(run, digits_of(test_set[0][5:6]))[1][2:]
+    assert asked == []
+    damage(npz_of(run))
+    code, out, err = predict(run.path, "--test-index", 5, "--lang", "en")
+    if npz_of(run).exists() and npz_of(run).stat().st_size > 2**34:
+        assert (code, out) == (2, "") and "is too large" in err and err.count("\n") == 1
+    else:
+        assert (code, err, asked) == (0, "", [1]) and out.splitlines()[2:] == wanted
+
+
+def with_state(run, **changed):
+    """Write last.json of a run anew, as whole as before, with these values or, if they are None, without them."""
+    path = run.path / "checkpoints/last.json"
+    state = json.loads(path.read_text()) | changed
+    del state["digest_of_all"]
+    state = {name: value for name, value in state.items() if value is not None}
+    files.write(path, {**state, "digest_of_all": files.digest(state)})
+
+
+def test_weights_that_do_not_fit_the_network_are_left_to_the_graph(toy_run, test_set, tmp_path, asked):
+    """Their digest is the state's and the result's, but another network's: whoever wrote all this is not believed."""
+    for name, shape in (("dense/bias", [1]), ("rnn/basic_rnn_cell/kernel", [47, 20]),
+                        ("rnn/basic_rnn_cell/bias", [20, 1])):
+        run = Run(shutil.copytree(toy_run, tmp_path / str(shape)))
+        repacked(npz_of(run), lambda arrays, name=name, shape=shape: arrays.update({name: np.zeros(shape, "f4")}))
+        with np.load(npz_of(run)) as arrays:
+            digest = checkpoint.weights_digest(dict(arrays))
+        with_state(run, weights=digest)
+        run.write_result(run.config, {**run.result, "weights": digest})
+        assert opened.scored_weights(run) is not None
+        assert "other weights than the checkpoint" in refusal(prediction.answer, run, digits_of(test_set[0][:1]))
+    assert asked == [1, 1, 1]
+
+
+def test_a_damaged_checkpoint_and_a_foreign_result_are_refused_all_the_same(toy_run, picture, tmp_path, predict):
+    run = Run(shutil.copytree(toy_run, tmp_path / "result"))
+    run.write_result(run.config, {**run.result, "weights": "0" * 64})
+    code, out, err = predict(run.path, picture)
+    assert (code, out) == (2, "") and "other weights than the checkpoint" in err and err.count("\n") == 1
+    run = Run(shutil.copytree(toy_run, tmp_path / "damaged"))
+    variables = npz_of(run).with_suffix(".data-00000-of-00001")
+    variables.write_bytes(variables.read_bytes()[:-1] + b"?")
+    code, out, err = predict(run.path, picture)
+    assert (code, out) == (2, "") and "damaged" in err and err.count("\n") == 1
+
+
+def test_a_run_of_an_earlier_version_has_none_and_is_told_and_resumed(toy_run, test_set, tmp_path, asked):
+    run, image = Run(shutil.copytree(toy_run, tmp_path / "r")), test_set[0][5:6]
+    wanted, newer = prediction.answer(run, digits_of(image))[1], npz_of(run).read_bytes()
+    for path in (run.path / "checkpoints").glob("*.npz"):
+        path.unlink()
+    with_state(run, weights=None, best_weights=None)
+    assert asked == [] and prediction.answer(run, digits_of(image))[1] == wanted and asked == [1]
+    other = Run(shutil.copytree(toy_run, tmp_path / "other"))
+    assert run.resume(epochs=3).result["weights"] == other.resume(epochs=3).result["weights"]
+    asked.clear()
+    assert prediction.answer(run, digits_of(image))[1] == told_by_graph(run, image)[0]
+    assert asked == [] and npz_of(run).read_bytes() != newer
+
+
+# ---- the command ----
 
 def test_one_picture_is_told_with_bars(toy_run, picture, predict):
     code, out, err = predict(toy_run, picture, "--lang", "en")

@@ -122,6 +122,7 @@ def test_kills_change_nothing(train, resume, whole, tmp_path):
         count["kills"] += 1
         if (run / "checkpoints/last.json").exists():
             state = checkpoint.find_state(run)
+            assert state.step < 0 or checkpoint.read_weights(run, state)
             count["within an epoch"] += state.n_steps > 0
             named = {f"step-{step:08d}" for step in (state.step, state.best_step)}
             count["with files half written or not yet removed"] += any(
