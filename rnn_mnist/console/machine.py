@@ -7,7 +7,6 @@ read once in a process. It never imports TensorFlow; what a processor has is ask
 
 import contextlib
 import ctypes
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -200,6 +199,7 @@ def _cpu():
 
 def version_of(package):
     """Return the version of an installed package, None if there is none."""
+    import importlib.metadata  # 15 ms, which predict.py would wait for in vain
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
