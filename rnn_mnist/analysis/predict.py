@@ -24,7 +24,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".
 BAR = 40  # characters of a probability of 1
 DRAWN = 400  # pixels of the longer side of a picture that is kept to be drawn
 # How far a logit of the graph may be from NumPy's in float64: so many rounding bounds, and what TensorFlow's own tanh
-# and exponential are off by, of which the bound knows nothing.
+# and exponential are off by, of which the bound knows nothing. On 500 test images for each of eleven kinds of networks
+# it was 0.36 of that at most.
 N_BOUNDS, OF_FUNCTIONS = 2, 2.0**-18
 MOST_WORK = 10**9  # products of an answer for which NumPy is the faster way: more take longer than TensorFlow's import
 
@@ -91,7 +92,8 @@ def answer(run, digits):
 def _numpy_logits(run, pixels):
     """Return (float64 logits [n, 10], how far the graph's may be from them) of uint8 [n, 28, 28]; None: ask the graph.
 
-    That is done where there are no weights for NumPy, where they do not make the run's network, and for much work.
+    That is done where there are no weights for NumPy, where they do not make the run's network or one so large that
+    rounding decides, and for much work.
     """
     config = run.config
     n_products = len(pixels) * n_weights(config) * (config.n_read if config.model == "rnn" else 1)
@@ -103,7 +105,7 @@ def _numpy_logits(run, pixels):
     except ValueError:
         return None
     logits, bound = exact_logits(network, X)
-    return (logits, N_BOUNDS * bound + OF_FUNCTIONS) if np.isfinite(logits).all() and np.isfinite(bound) else None
+    return (logits, N_BOUNDS * bound + OF_FUNCTIONS) if bound < 0.1 and np.isfinite(logits).all() else None
 
 
 def _probabilities_between(logits, off):

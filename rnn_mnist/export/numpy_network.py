@@ -115,6 +115,7 @@ def rounding_bound(network, X):
     return exact_logits(network, X)[1]
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def exact_logits(network, X):
     """Return (float64 logits [n, 10] of X [n, 784], their rounding_bound).
 

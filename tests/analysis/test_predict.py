@@ -159,6 +159,16 @@ def test_a_figure_bar_or_rank_in_doubt_is_the_graphs(toy_run, test_set, asked, m
         assert [float(line.split()[1]) for line in lines[2:]] == pytest.approx(100 * found, abs=0.0051)
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("scale", [1e3, 1e30])
+def test_weights_without_measure_are_left_to_the_graph(toy_data_dir, test_set, tmp_path, asked, monkeypatch, scale):
+    run = train(data_dir=toy_data_dir, runs_dir=tmp_path, activation="relu", **TOY)
+    arrays = {name: array * np.float32(scale) for name, array in opened.scored_weights(run).items()}
+    monkeypatch.setattr(prediction, "scored_weights", lambda _: arrays)
+    assert prediction.answer(run, digits_of(test_set[0][:1]))[1] == told_by_graph(run, test_set[0][:1])[0]
+    assert asked == [1]
+
+
 def test_json_has_the_graphs_probabilities_in_full(toy_run, test_set, predict):
     told = json.loads(predict(toy_run, "--test-index", 3, "--json")[1])[0]
     assert told["probabilities"] == Run(toy_run).predict(test_set[0][3])[0].tolist()
