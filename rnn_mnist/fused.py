@@ -10,9 +10,10 @@ leaves of it), f the rest of the cell, d for "the gradient of the loss by", and 
 
 f and f' stand in cells.py; b is one more row of Wx, for x that end in a 1. The sums over t can wait: each is one large
 product for a block of steps, taken while the block is still in the processor's cache, which the states of all steps
-would outgrow. (The x_t Wx of a block in one product were measured, too: they have to be cut into steps again, which
-costs what is gained.) A short sequence is unrolled; of a long one the first block is, and a loop goes over the others.
-The length of a block follows from sizes alone, since it decides the order in which sums are rounded.
+would outgrow. For the cache's sake nothing is computed long before it is needed, either, as TensorFlow would: hence the
+control dependencies, which change no bit. (The x_t Wx of a block in one product were measured, too: they have to be cut
+into steps again, which costs what is gained.) A short sequence is unrolled; of a long one the first block is, and a
+loop goes over the others. The length of a block follows from sizes alone: it decides the order of rounding.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ ACTIVATION_GRADIENTS = {
     "sigmoid": lambda h, dh: tf.raw_ops.SigmoidGrad(y=h, dy=dh),                # dh h (1 - h)
     "relu": lambda h, dh: tf.raw_ops.ReluGrad(gradients=dh, features=h),        # dh where h > 0
 }
-BLOCK, LONGEST = 2**19, 28  # numbers in the sums a_t of a block, and its most steps
+BLOCK, LONGEST = 2**18, 28  # numbers in the sums a_t of a block, and its most steps
 MOST_UNROLLED = 64          # steps: of more the graph takes seconds to build
 
 
@@ -128,7 +129,8 @@ def _run_block(layer, X, length, state):
     for t, x in enumerate(tf.unstack(X, length)):
         def sums(m, u, x=x, t=t):
             """Return a_t of kernel m."""
-            xWx = tf.matmul(x, layer.Wx[m])
+            with tf.control_dependencies([u]):
+                xWx = tf.matmul(x, layer.Wx[m])
             return xWx if from_zero and t == 0 else xWx + tf.matmul(u, layer.Wu[m])
         state, new = layer.cell.forward(tf, f, sums, state, layer.peepholes)
         states.append(state)
@@ -186,8 +188,9 @@ def _block_gradient(layer, X, states, kept, d_state, d_outputs):
         d_state, more = cell.backward(tf, ACTIVATION_GRADIENTS[layer.activation], back, states[t], states[t + 1],
                                       kept[t], d_state, layer.peepholes)
         d_peepholes.append(more)
-    u = [tf.concat(steps, axis=0) for steps in zip(*map(cell.multiplied, states[:-1], kept), strict=True)]
-    da = [tf.concat(steps, axis=0) for steps in da]
+    with tf.control_dependencies([steps[0] for steps in da]):
+        u = [tf.concat(steps, axis=0) for steps in zip(*map(cell.multiplied, states[:-1], kept), strict=True)]
+        da = [tf.concat(steps, axis=0) for steps in da]
     dx = tf.add_n([tf.matmul(a, Wx, transpose_b=True) for a, Wx in zip(da, layer.Wx, strict=True)])
     return d_state, [*(tf.matmul(x, a, transpose_a=True) for a in da),
                      *(tf.matmul(values, a, transpose_a=True) for values, a in zip(u, da, strict=True)),
@@ -201,7 +204,7 @@ def _each(n, function, carried, unrolled):
             carried = function(k, *carried)
         return carried
     return tf.while_loop(lambda k, *_: k < n, lambda k, *carried: (k + 1, *function(k, *carried)), (0, *carried),
-                         back_prop=False)[1:]
+                         back_prop=False, parallel_iterations=1)[1:]
 
 
 def _tensor_array(size):

@@ -35,7 +35,7 @@ x86 = pytest.mark.skipif(DEFAULT_ISA == ARM, reason="ARM processors have one ins
 DIGESTS = {
     "dynamic": "ce3693ee832fae505c3408b4da22380aa61d2dfd1cd5cf005a493d2a99681583",
     "static": "1a1e2371cb36d06c939d80bcd2309efa774f1cf2f0594fc537ec9075da17323a",
-    "fused": "7d8a12bcd79ce3e72bf656b2d9339cdc751deb3681b172dfd5f3943eb369e11a",
+    "fused": "985295eb55454119866b83c1e46755dae868283ea287280a4c569556cc6119f1",
     "mlp-relu": "29c0f97bcb5c6a370aace19ab8860e6e35d35e3ce9d3c8a264c8fef854d7fa4a",
     "mlp-relu-l2": "8ef2c932f087ab88593e617a5fb9dbcae864ed02a87901e6313c2b50ffffe4d5",
     "mlp-sigmoid": "e04b500b7f5d3191552e4467ff80607d9cbf28cdc3c62a3a05fc883c2358c0b3",
