@@ -175,8 +175,8 @@ def write(measured, processes, left_out, epochs, environment, out):
 @style.as_shipped
 def draw(measured, path):
     """Draw the time per epoch of every right form, with quartiles and the floor, and the ratios in all cases."""
-    figure = style.new_figure(11, 4.6)
-    left, right = figure.subplots(1, 2)
+    figure = style.new_figure(13, 4.8)
+    left, right = figure.subplots(1, 2, width_ratios=(3, 4))
     main = [one for one in measured if one.case == Case() and one.right]
     floor = next((median(one.epoch_seconds) for one in main if one.form.role == "floor"), None)
     main = sorted((one for one in main if one.form.role != "floor"), key=lambda one: -median(one.epoch_seconds))
