@@ -162,35 +162,36 @@ class _Wrapper(tf.nn.rnn_cell.RNNCell):
 
 
 class _OwnGradient(_Wrapper):
-    """Hold a cell of one sum, h = f([x, h] W + b), and go back through its steps by hand.
+    """Do what a cell of one sum does, h = f([x, h] W + b), on its variables, and go back through its steps by hand.
 
-    TensorFlow would take the product with all of W^T at each step, and cut the state's part out of that.
+    TensorFlow would take the product with all of W^T at each step, and cut the state's part out of that. Forward the
+    operations are BasicRNNCell's own.
     """
 
     def __init__(self, cell, activation, n_inputs, lowest):
         super().__init__(cell)
-        kernel = cell.trainable_variables[0]
-        self._gradient, self._Wx = ACTIVATION_GRADIENTS[activation], None if lowest else kernel[:n_inputs]
+        self._variables, self._activation = cell.trainable_variables, activation
+        kernel = self._variables[0]
+        self._Wx = None if lowest else kernel[:n_inputs]
         self._Wh_T = tf.transpose(kernel)[:, n_inputs:]  # as in fused.py
 
     def __call__(self, inputs, state, scope=None):
         """Return (output, state) after a step."""
         @tf.custom_gradient
-        def step(x, h):
+        def step(x, h, kernel, bias):
             """Return the output and the function that gives the gradient."""
-            output, _ = self._cell(x, h)
+            xh = tf.concat([x, h], axis=1)
+            output = unfused(getattr(tf.nn, self._activation))(tf.nn.bias_add(tf.matmul(xh, kernel), bias))
 
-            def gradient(dh, variables):
-                """Return the gradients by x (None in the lowest layer) and h, and by the variables in their order."""
-                da = self._gradient(output, dh)
-                by_rank = {2: tf.matmul(tf.concat([x, h], axis=1), da, transpose_a=True),
-                           1: tf.raw_ops.BiasAddGrad(out_backprop=da)}
+            def gradient(dh):
+                """Return the gradients by x (None in the lowest layer), h, kernel and bias."""
+                da = ACTIVATION_GRADIENTS[self._activation](output, dh)
                 dx = None if self._Wx is None else tf.matmul(da, self._Wx, transpose_b=True)
-                return ([dx, tf.matmul(da, self._Wh_T)],
-                        [by_rank[variable.shape.rank] for variable in variables])
+                return (dx, tf.matmul(da, self._Wh_T), tf.matmul(xh, da, transpose_a=True),
+                        tf.raw_ops.BiasAddGrad(out_backprop=da))
             return output, gradient
 
-        output = step(inputs, state)
+        output = step(inputs, state, *self._variables)
         return output, output
 
 
