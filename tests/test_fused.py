@@ -12,7 +12,6 @@ from rnn_mnist.config import Config, with_settings
 from rnn_mnist.session import Network, on_cpu
 from rnn_mnist.tf1 import building, tf
 
-pytestmark = pytest.mark.machine
 RNG = np.random.RandomState(5)
 IMAGES = (RNG.rand(30, 28, 28) * 256 * (RNG.rand(30, 28, 28) < .3)).astype(np.uint8)
 LABELS = RNG.randint(10, size=30).astype(np.int32)
@@ -72,6 +71,7 @@ def check(found, expected):
         assert np.abs(found[name] - array).max() < 2e-6 * np.abs(array).max(), name
 
 
+@pytest.mark.machine
 @pytest.mark.parametrize("unroll", ["dynamic", "fused"])
 @pytest.mark.parametrize("size", [*SIZES][:1] + [pytest.param(size, marks=pytest.mark.slow) for size in [*SIZES][1:]])
 @pytest.mark.parametrize("kind", KINDS)

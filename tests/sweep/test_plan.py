@@ -109,7 +109,8 @@ def test_draws_are_spread_over_their_range_and_the_first_ones_stay():
     ({"learning_rate": ["0.1-0.2", 3]}, "can't be one of a list"), ({"isa": "avx2,sse41"}, "one instruction set"),
     ({"data": "mnist,synthetic"}, "one data set"),
     ({"peephole": "on,off"}, "--peephole has no effect with cell basic"),
-    ({"cell": "basic,lstm", "unroll": "dynamic,fused"}, "the combination cell lstm, unroll fused: --cell lstm has no"),
+    ({"bidirectional": "off,on", "bptt_steps": "0,3"},
+     "the combination bidirectional, bptt_steps 3: --bptt-steps cuts the gradient"),
     ({"hidden_sizes": "128"}, "--hidden-sizes has no effect with model rnn")])
 def test_what_cannot_be_is_refused(given, line):
     assert line in refusal(plan, **given)
