@@ -64,7 +64,7 @@ class Config:
                              "training", low=0.0, high=0.99)
     bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
                               at_most=("n_read", "time steps there are"))
-    unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (often fastest)",
+    unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (fastest)",
                           needs=RNN, choices=("dynamic", "static", "fused"))
     replicas: int = setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64,
                             at_most=("batch_size", "images of a minibatch"))

@@ -46,7 +46,7 @@ class _Found(NamedTuple):
     """Hold what a layer has computed of a sequence, with what its gradient needs of that."""
 
     first: tuple       # of the first block: the states before, between and after its steps; what was kept of each step
-    states: list       # a store for each part of a state: that before the second block, and those after its steps, ...
+    states: list       # a store for each part of a state: that before the second block, then that after each step
     kept: list         # a store for each thing kept of the steps from the second block on
     last: tuple        # the state after the last step
     length: int        # of all blocks but the first

@@ -6,7 +6,7 @@ python scripts/benchmark.py --out runs/benchmark
 All train the same minibatches from the same weights, a block of them at a time, in alternation. A form whose loss does
 not agree with NumPy's gets no ratio, and the exit code is 1. Other frameworks: pip install -r
 requirements-benchmark.txt. What is done is written after each network, so an interruption costs the one in progress.
-On a quiet machine the whole takes about 20 minutes, --quick 2 to 3.
+On a quiet machine the whole takes about 15 minutes, --quick 2.
 """
 
 import sys
