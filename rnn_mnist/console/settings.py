@@ -7,23 +7,27 @@ import dataclasses
 import math
 import os
 
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import plain
 
 as_flags = False  # whether messages call settings by their flags: command.run turns it on
 
 
 class UserError(Exception):
-    """Say in one line what is wrong, where, and what to do; the scripts print it and exit with 2."""
+    """Say in one line what is wrong, where, and what to do; the scripts print it and exit with 2.
 
-    def __init__(self, message):
-        super().__init__(plain(message))
+    sentence: English, with {fields} for the values; it is said in the language of the process.
+    """
+
+    def __init__(self, sentence, **values):
+        super().__init__(plain(text(sentence, **values)))
 
 
 class Stopped(Exception):
-    """Say in one line why a run ended before its time; code is what the script exits with."""
+    """Say in one line why a run ended before its time, as UserError does; code is what the script exits with."""
 
-    def __init__(self, message, code):
-        super().__init__(message)
+    def __init__(self, sentence, code, **values):
+        super().__init__(plain(text(sentence, **values)))
         self.code = code
 
 
