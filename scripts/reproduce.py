@@ -1,4 +1,4 @@
-"""Run the experiments of the tutorials and of papers again and print their published figures beside ours.
+"""Run the tutorials' and papers' experiments again: their published figures beside ours.
 
 python scripts/reproduce.py --list
 python scripts/reproduce.py rnn-rows mlp-wide
@@ -12,17 +12,17 @@ numpy-inference classifies with the weights of a file (pickle or npz) or of a ru
 
 import os
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run, script
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run, script
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.tables import table
-from rnn_mnist.tutorials.experiments import EXPERIMENTS, choose, expected_time, listing
+from rnn_mnist.tutorials.experiments import choose, expected_time, listing
 
 
 def main():
     """Parse, run the experiments, print the table."""
     parser = Parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or any of {', '.join(EXPERIMENTS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all, or some of those that --list shows")
     parser.add_argument("--list", action="store_true", help="show the experiments and the time they take")
     parser.add_argument("--long", action="store_true", help="run those, too, that take long: see --list")
     parser.add_argument("--weights", metavar="PATH", help="weights for numpy-inference: a file or a run directory")
@@ -40,6 +40,7 @@ def main():
                  time=expected_time(left_out, args.epochs)))
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    loading("TensorFlow")
     from rnn_mnist.tutorials.reproduce import reproduce, terminal_table
     folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights, data=args.data,
                              data_dir=args.data_dir, offline=args.offline)

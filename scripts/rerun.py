@@ -1,4 +1,4 @@
-"""Repeat a finished run from its config.json into a new directory, and compare the two to the bit.
+"""Repeat a finished run: train it from its config.json into a new directory, and compare the two to the bit.
 
 python scripts/rerun.py runs/NAME
 python scripts/rerun.py runs/NAME --data-dir ~/mnist
@@ -11,7 +11,7 @@ environments. Where this processor lacks the run's instruction set, the best tha
 identical, 1 different, 2 not to be compared.
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.guard import noting_signals
 from rnn_mnist.console.output import say
 
@@ -23,6 +23,7 @@ def main():
     parser.add_argument("--compare-only", metavar="RUN", nargs=2, help="compare two finished runs, train nothing")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="where the new run goes (default: runs)")
     add_data_flags(parser, "data_dir", "init_from")
+    add_lang_flag(parser)
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
         parser.error("give one RUN to repeat, or --compare-only RUN RUN")

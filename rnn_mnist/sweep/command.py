@@ -56,7 +56,7 @@ def _check_together(args):
     """Raise UserError for flags that can't be, alone or together."""
     for name in ("random", "workers"):
         if args[name] is not None and args[name] < 1:
-            raise UserError(f"--{name} must be at least 1, got {args[name]}")
+            raise UserError("--{name} must be at least 1, got {value}", name=name, value=args[name])
     if args["scheduler"] is not None:
         cluster.check_address(args["scheduler"])
         if args["workers"]:
@@ -88,25 +88,23 @@ def _locked(folder):
 
 def _parser(doc, base, options):
     """Return the parser; base, options: what the settings start from."""
-    parser = Parser(doc)
-    parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT,
-                        help=f"start from the settings of a tutorial's experiment (default: {EXPERIMENT})")
-    parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS,
-                        help=f"seeds that each combination is trained with (default: {base.seed})")
-    parser.add_argument("--random", type=int, metavar="N", help="N draws, each with all seeds, instead of the whole "
-                        "grid; LOW-HIGH and log:LOW-HIGH are drawn from")
+    parser = Parser(doc, rare_flags=True)
+    parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT, help=text(
+        "start from a tutorial's settings {names}(default: {experiment})", names="", experiment=EXPERIMENT))
+    parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS, help=text(
+        "seeds that each combination is trained with (default: {seed})", seed=base.seed))
+    parser.add_argument("--random", type=int, metavar="N",
+                        help="N draws instead of the whole grid, also from LOW-HIGH and log:LOW-HIGH")
     parser.add_argument("--from", metavar="FILE.toml", help="grids that flags can't say: see the README")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
     parser.add_argument("--run-name", metavar="NAME", help="name of the sweep's folder (default: what was given)")
-    parser.add_argument("--workers", type=int, metavar="N", help="train N runs at a time on this machine, each on a "
-                        "core (default: one per core; of fewer runs, each on its share)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="have the workers of this scheduler train, such as "
-                        "tls://host:8786, instead of this machine")
-    parser.add_argument("--tls", metavar="FILE.pem", help="certificate and key that all machines of the cluster share "
-                        "(default: as Dask's own configuration says)")
-    add_setting_flags(parser, base, lists=True, without=("seed",))
-    add_setting_flags(parser, options, without=("run_name",))
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="train N runs at a time on this machine, each on a core (default: one per core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS",
+                        help="have the workers of this scheduler train, such as tls://host:8786")
+    parser.add_argument("--tls", metavar="FILE.pem", help="certificate and key that the cluster's machines share")
     add_lang_flag(parser)
+    add_setting_flags(parser, base, options, lists=[base], without=("seed", "run_name"), all_rare=True)
     return parser
 
 
