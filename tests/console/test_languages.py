@@ -77,6 +77,25 @@ def test_a_sentence_without_korean_stays_english():
     assert languages.text("accuracy", "en") == "accuracy"
 
 
+@pytest.mark.parametrize(("value", "forms"), [
+    *zip(range(10), ("으로은이을과", "로은이을과", "로는가를와", "으로은이을과", "로는가를와", "로는가를와", "으로은이을과", "로은이을과",
+                     "로은이을과", "로는가를와"), strict=True),
+    (10, "으로은이을과"), (100, "으로은이을과"), (1000, "으로은이을과"), (21, "로은이을과"), ("0.97", "로은이을과"),
+    ("실행", "으로은이을과"), ("데이터", "로는가를와"), ("서울", "로은이을과"), ("rnn", "으로은이을과"), ("LSTM", "으로은이을과"),
+    ("l", "로은이을과"), ("gru", "로는가를와"), ("irnn-2", "로는가를와")])
+def test_korean_particles_follow_the_last_sound(monkeypatch, value, forms):
+    """Of 3, 6 and 7: 3으로, 6으로, 7로."""
+    monkeypatch.setattr(languages, "korean", lambda: {"x": "{x}(으)로 {x}은(는) {x}이(가) {x}을(를) {x}과(와)"})
+    expected = "으로" if forms.startswith("으로") else "로", *forms.removeprefix("으로").removeprefix("로")
+    assert languages.text("x", "ko", x=value) == " ".join(f"{value}{form}" for form in expected)
+
+
+@pytest.mark.parametrize("value", ["name", "adder", "basic", "90 %", "", "a은(는)", "{x}이(가)"])
+def test_particles_stay_in_both_forms_where_the_sound_is_not_known_and_values_as_they_are(monkeypatch, value):
+    monkeypatch.setattr(languages, "korean", lambda: {"{x} {y:.1f}": "'{x}'이(가) {y:.1f}과(와) {x} 은(는) 와(과)"})
+    assert languages.text("{x} {y:.1f}", "ko", x=value, y=0.94) == f"'{value}'이(가) 0.9와 {value} 은(는) 와(과)"
+
+
 def test_the_data_is_named_loudly_unless_it_is_the_original():
     assert languages.data_name(languages.ORIGINAL) == "original MNIST"
     assert languages.data_name(languages.SYNTHETIC) == "SYNTHETIC DIGITS, NOT MNIST"
