@@ -25,12 +25,12 @@ from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
 from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import check_state, read_validation
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError, convert, read, setting
 from rnn_mnist.datasets.files import npz_readers
 
 STATE_FILES = ("last.json", "previous.json")
 NPZ_EXTRA = 2**20  # bytes that an npz may have beyond its arrays: some 400 for each
-CURE = f"put it back, or repeat the run by {script('rerun')} "
 
 
 @dataclass(frozen=True)
@@ -165,12 +165,13 @@ def copied(run, step, digest):
             try:
                 shutil.copyfile(path, copy)
             except FileNotFoundError as error:
-                raise UserError(f"{path}: cannot be read ({error.strerror}): {CURE}{run}") from None
+                raise UserError("{path}: cannot be read ({reason}): {cure}", path=path, reason=why(error),
+                                cure=_cure(run)) from None
             except OSError as error:
                 error.filename = folder
                 raise
         if _digest(copies) != digest:
-            raise UserError(f"{_prefix(run, step)}.*: damaged: {CURE}{run}")
+            raise UserError("{prefix}.*: damaged: {cure}", prefix=_prefix(run, step), cure=_cure(run))
         yield str(copies[1].with_suffix(""))
 
 
@@ -182,9 +183,11 @@ def find_state(run, best=False):
             try:
                 return read_state(run, name, best)
             except UserError as error:
-                complaints.append(str(error))
-    raise UserError(complaints[0] if complaints else f"{folder}: last.json is missing: the run was stopped before its "
-                    "first step, or its checkpoints were taken away: start it anew")
+                complaints.append(error)
+    if complaints:
+        raise complaints[0]
+    raise UserError("{folder}: last.json is missing: the run was stopped before its first step, or its checkpoints "
+                    "were taken away: start it anew", folder=folder)
 
 
 def restore_files(run, state):
@@ -199,6 +202,11 @@ def restore_files(run, state):
     for folder in (run, run / "checkpoints"):
         for path in folder.glob(f".*{files.BESIDE}"):
             path.unlink()
+
+
+def _cure(run):
+    """Return what to do about a checkpoint that can't be read."""
+    return text("put it back, or repeat the run by {command}", command=f"{script('rerun')} {run}")
 
 
 def _prefix(run, step):
@@ -218,7 +226,7 @@ def _digest(paths):
     """Return the SHA-256 (hex) of files, one after the other; raise UserError, naming it, if one can't be read."""
     found = hashlib.sha256()
     for path in paths:
-        with files.opened(path, guard.MAX_BYTES, f"{CURE}{path.parents[1]}") as file:
+        with files.opened(path, guard.MAX_BYTES, _cure(path.parents[1])) as file:
             hashlib.file_digest(file, lambda: found)
     return found.hexdigest()
 

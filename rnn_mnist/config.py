@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, fields
 
 from rnn_mnist.console.forms import MAX_EPOCHS
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
 from rnn_mnist.console.settings import UserError, changed, check_applies, convert, named, setting
 
@@ -133,7 +134,7 @@ def _check_together(config):
     """Raise UserError for settings that are fine alone but not together."""
     n_steps, n_inputs = config.n_steps, config.n_inputs
     if n_steps * n_inputs != N_PIXELS:
-        cure = f", so give {named('n_inputs', N_PIXELS // n_steps)}" if N_PIXELS % n_steps == 0 else ""
+        cure = text(", so give {n_inputs}", n_inputs=named("n_inputs", N_PIXELS // n_steps)) * (N_PIXELS % n_steps == 0)
         raise UserError(f"{named('n_steps', n_steps)} times {named('n_inputs', n_inputs)} is {n_steps * n_inputs}: "
                         f"it must be {N_PIXELS}, the pixels of an image{cure}")
     if config.order == "pixels" and n_inputs != 1:
@@ -144,7 +145,8 @@ def _check_together(config):
         raise UserError(f"{named('hidden_sizes')} needs at least one number, such as "
                         f"{named('hidden_sizes', [128, 84])}")
     if config.valid_fraction and config.n_valid:
-        raise UserError(f"{named('valid_fraction')} takes the place of {named('n_valid')}: add {named('n_valid', 0)}")
+        raise UserError("{name} takes the place of {n_valid}: add {none}", name=named("valid_fraction"),
+                        n_valid=named("n_valid"), none=named("n_valid", 0))
     for name in ("patience", "valid_steps"):
         if getattr(config, name) and not (config.valid_fraction or config.n_valid):
             raise UserError(f"{named(name)} needs validation images: keep some images with {named('n_valid')}")

@@ -23,9 +23,12 @@ class Run:
         """Open the run in a folder; known_as: the path that its log and messages have it by, if not this one."""
         self.path, self._known_as = Path(path), str(known_as or path)
         missing = [name for name in NEEDED if not os.path.lexists(self.path / name)]
+        if missing == ["metrics.csv"]:
+            raise UserError("{path}: metrics.csv is missing: the folder is no longer a whole run: put it back (an "
+                            "empty one is enough to resume)", path=path)
         if len(missing) == 1:
-            raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run: put it back"
-                            + " (an empty one is enough to resume)" * (missing == ["metrics.csv"]))
+            raise UserError("{path}: {name} is missing: the folder is no longer a whole run: put it back", path=path,
+                            name=missing[0])
         if missing:
             raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
         guard.check_plain(self.path)

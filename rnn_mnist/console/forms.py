@@ -77,7 +77,7 @@ def _read_rows(content, path, columns, most, may_be_empty=()):
         raise UserError(f"{path}: more rows than the {most} a run may have: the file is damaged")
     head, *lines = content.split("\n")
     if head.rstrip() != ",".join(columns):
-        raise UserError(f"{path}: its header is not {','.join(columns)}: the file is damaged")
+        raise UserError("{path}: its header is not {head}: the file is damaged", path=path, head=",".join(columns))
     rows = []
     for line in lines[:-1]:
         try:
@@ -128,5 +128,6 @@ def check_position(run, state, n_images, batch_size):
     at_best = state.best_step in (-1, last) or (state.validation and first < state.best_step < last)
     if (state.n_steps >= n_steps or state.n_images != done or not at_best
             or state.step not in (-1, state.epoch * n_steps + state.n_steps)):
-        raise UserError(f"{run}/checkpoints: damaged: step {state.step} can't be step {state.n_steps} of {n_steps} in "
-                        f"epoch {state.epoch}: repeat the run by {script('rerun')} {run}")
+        raise UserError("{run}/checkpoints: damaged: step {step} can't be step {done} of {n_steps} in epoch {epoch}: "
+                        "repeat the run by {command}", run=run, step=state.step, done=state.n_steps, n_steps=n_steps,
+                        epoch=state.epoch, command=f"{script('rerun')} {run}")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rnn_mnist.console import machine, output
 from rnn_mnist.console.command import handling_signals, out_of_memory
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.log import resume_command
 from rnn_mnist.console.output import note, plain
 from rnn_mnist.console.settings import UserError, differences, named, resume_hint, sort
@@ -37,8 +38,8 @@ def check_plain(run):
                            "is a file of two names (a hard link)" if name in names and status.st_nlink > 1 else
                            "is too large" if status.st_size > MAX_BYTES else None)
                 if problem:
-                    raise UserError(f"{path}: {problem}, which the files of a run must not be: copy what it stands for "
-                                    "in its place, or delete it")
+                    raise UserError("{path}: {problem}, which the files of a run must not be: copy what it stands for "
+                                    "in its place, or delete it", path=path, problem=text(problem))
 
 
 def shortened(name, n_bytes=100):
@@ -82,8 +83,9 @@ def new_folder(parent, name, automatic):
             if name:
                 raise UserError(f"{path} exists: choose another {named('run_name')}") from None
         except OSError as error:
-            other = f"{named('run_name')} or {named('runs_dir')}" if name else named("runs_dir")
-            raise UserError(f"cannot make {path}: {error.strerror}: choose another {other}") from None
+            other = [named("run_name")] * bool(name) + [named("runs_dir")]
+            raise UserError("cannot make {path}: {reason}: choose another {other}", path=path, reason=why(error),
+                            other=text(" or ").join(other)) from None
 
 
 def settings_to_resume(run, state, changes):
@@ -121,8 +123,9 @@ def check_data_dir(run, options, changes):
 def check_data(run, digest, source):
     """Raise UserError unless the digest of a Run's data is that of a Source."""
     if digest != source.digest:
-        raise UserError(f"{run} was trained on other data than that found ({source.kind}, {source.where}): give the "
-                        f"folder of the former by {named('data_dir')}")
+        raise UserError("{run} was trained on other data than that found ({kind}, {where}): give the folder of the "
+                        "former by {data_dir}", run=run, kind=text(source.kind), where=text(source.where),
+                        data_dir=named("data_dir"))
 
 
 def check_size(n_weights, path):
@@ -156,8 +159,8 @@ def locked(run, timeout=0):
     except filelock.Timeout:
         raise UserError(f"{run}: another process is training into it: wait for it or stop it") from None
     except OSError as error:
-        raise UserError(f"{run}: cannot be written to ({error.strerror or error}): make it writable, "
-                        "or go on with a copy of it") from None
+        raise UserError("{run}: cannot be written to ({reason}): make it writable, or go on with a copy of it",
+                        run=run, reason=why(error)) from None
     try:
         yield
     finally:
@@ -192,10 +195,11 @@ def telling_how_to_go_on(run, config):
     try:
         yield
     except OSError as error:
-        where = error.filename or ("standard output" if error.strerror else run)
-        raise UserError(f"{where}: {error.strerror or error}: make room or mend it, then go on by {command}") from None
+        where = error.filename or (text("standard output") if error.strerror else run)
+        raise UserError("{where}: {reason}: make room or mend it, then go on by {command}", where=where,
+                        reason=why(error), command=command) from None
     except MemoryError as error:
-        raise UserError(f"{out_of_memory(error)}; go on by {command}") from None
+        raise UserError("{reason}; go on by {command}", reason=out_of_memory(error), command=command) from None
     finally:
         output.goes_on_in = None
 
@@ -206,14 +210,14 @@ def left_out():
     try:
         yield
     except UserError as error:
-        note(f"left out: {error}")
+        note(text("left out: {error}", error=error))
 
 
 @contextlib.contextmanager
 def only_noted(what):
-    """Say on stderr what could not be done, and why, if the block fails: the rest is worth more."""
+    """Say on stderr what, in the language, could not be done, and why, if the block fails: the rest is worth more."""
     try:
         yield
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        note(f"note: {what}: {reason}")
+        note(text("note: {what}: {reason}", what=what, reason=reason))

@@ -54,6 +54,11 @@ def text(english, language=None, **values):
                               sentence).format(**values)
 
 
+def why(error):
+    """Return in words why an OSError came; the system's own words are known in Korean for what happens often."""
+    return text(error.strerror or str(error))
+
+
 def _particle(word, forms):
     """Return a particle as it follows a word; both of its forms where the word's last sound is not known."""
     last = word[-1:].lower().translate(_ENDS_AS)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
 

@@ -67,8 +67,9 @@ def convert(settings):
             other, counted = item.metadata["at_most"]
             value, most = getattr(settings, item.name), getattr(settings, other)
             if value > most:
-                raise UserError(f"{named(item.name, value)} is more than the {most} {counted}: give at most "
-                                f"{named(item.name, most)}")
+                raise UserError("{name} is more than the {most} {counted}: give at most {give}",
+                                name=named(item.name, value), most=most, counted=text(counted),
+                                give=named(item.name, most))
 
 
 def changed(settings, given):
@@ -90,7 +91,7 @@ def sort(given, *kinds):
     parts = [{item.name: given[item.name] for item in dataclasses.fields(kind) if item.name in given} for kind in kinds]
     if unknown := sorted(set(given).difference(*parts)):
         known = ", ".join(item.name for kind in kinds for item in dataclasses.fields(kind))
-        raise UserError(f"no such setting: {unknown[0]}: there are {known}")
+        raise UserError("no such setting: {name}: there are {known}", name=unknown[0], known=known)
     return parts
 
 
@@ -99,7 +100,8 @@ def read(values, where, *kinds):
     known = {item.name for kind in kinds for item in dataclasses.fields(kind)}
     for problem, keys in (("unknown key", set(values) - known), ("missing key", known - set(values))):
         if keys:
-            raise UserError(f"{where}: {problem} '{sorted(keys)[0]}': the file is not from this version or was edited")
+            raise UserError("{where}: {problem} '{key}': the file is not from this version or was edited", where=where,
+                            problem=text(problem), key=sorted(keys)[0])
     try:
         return [kind(**part) for kind, part in zip(kinds, sort(values, *kinds), strict=True)]
     except UserError as error:
@@ -123,7 +125,8 @@ def _converted(item, value):
     numbers = value if kind is tuple and isinstance(value, list | tuple) else (value,)
     wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind, *limits.get("also", ()))
     if wrong := [number for number in numbers if type(number) not in wanted]:
-        raise UserError(f"{named(item.name)} must be {_TYPE_WORDS[kind]}, got {wrong[0]!r:.60}")
+        raise UserError("{name} must be {what}, got {value!r:.60}", name=named(item.name), what=text(_TYPE_WORDS[kind]),
+                        value=wrong[0])
     if len(numbers) > limits.get("longest", len(numbers)):
         raise UserError(f"{named(item.name)} must be at most {limits['longest']} numbers, got {len(numbers)}")
     if "choices" in limits and value not in limits["choices"]:
@@ -159,6 +162,8 @@ def check_applies(settings, item):
     if not applies(vars(settings), item):
         other, values = item.metadata["needs"]
         if values is None:
-            raise UserError(f"{named(item.name)} has no effect without {named(other)}: leave it out, or give both")
-        raise UserError(f"{named(item.name)} has no effect with {other} {getattr(settings, other)}: "
-                        f"leave it out (it is for {other} {' or '.join(values)})")
+            raise UserError("{name} has no effect without {other}: leave it out, or give both", name=named(item.name),
+                            other=named(other))
+        raise UserError("{name} has no effect with {other} {value}: leave it out (it is for {other} {values})",
+                        name=named(item.name), other=other, value=getattr(settings, other),
+                        values=text(" or ").join(values))

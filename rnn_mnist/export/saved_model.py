@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.config import Config
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.export.numpy_network import network_of, rounding_bound
@@ -83,7 +84,8 @@ def _writing_whole(target):
             raise UserError(f"{target} exists: another export was faster")
         os.rename(beside, target)
     except (tf.errors.OpError, shutil.Error) as error:
-        raise OSError(f"cannot write {target}: {' '.join(str(error).split()):.120}") from None
+        raise OSError(text("cannot write {path}: {reason:.120}", path=target, reason=" ".join(str(error).split()))
+                      ) from None
     except OSError as error:
         error.filename = str(target)
         raise

@@ -85,7 +85,7 @@ def save(figure, path):
         figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():  # a pipe or a device, which writing would put a file in the place of
-        raise FileExistsError(errno.EEXIST, "is no file that could be replaced", str(path))
+        raise FileExistsError(errno.EEXIST, languages.text("is no file that could be replaced"), str(path))
     files.write(path, image.getvalue())
     return path
 
@@ -93,8 +93,8 @@ def save(figure, path):
 @functools.cache
 def _note_missing_font():
     """Say what to install, once."""
-    note("note: no Korean font found, so pictures are labelled in English: install one, such as 'sudo apt install "
-         "fonts-nanum'")
+    note(languages.text("note: no Korean font found, so pictures are labelled in English: install one, such as 'sudo "
+                        "apt install fonts-nanum'"))
 
 
 @functools.cache

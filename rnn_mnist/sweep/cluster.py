@@ -7,6 +7,7 @@ import warnings
 
 from rnn_mnist import files
 from rnn_mnist.console import machine
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.sweep import worker
@@ -78,8 +79,8 @@ def connected(address=None, tls=None, n_workers=1):
 def _client(Client, Security, address, tls):
     """Return the Client of a scheduler; raise UserError if it can't be reached or is not of our version."""
     if not address.startswith(("tls://", f"tcp://{LOOPBACK}:")):
-        note("note: without tls:// whoever reaches this scheduler, or listens on the way, can run code on all its "
-             "machines: see the README")
+        note(text("note: without tls:// whoever reaches this scheduler, or listens on the way, can run code on all its "
+                  "machines: see the README"))
     if tls:
         files.read_text(tls)
     given = {"tls_ca_file": tls, "tls_client_cert": tls, "tls_client_key": tls} if tls else {}

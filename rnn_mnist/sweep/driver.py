@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from rnn_mnist import files
 from rnn_mnist.config import RunOptions
 from rnn_mnist.console import guard, log
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.output import note, say
 from rnn_mnist.console.settings import Stopped, UserError
 from rnn_mnist.run import Run, find_runs
@@ -79,7 +80,7 @@ def look(plan, folder, options, again):
                 sweep.failed[name] = FAILED, damaged[name]
             elif run and run.result:
                 sweep.finished.append(name)
-            elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
+            elif run and (line := worker.last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
                 sweep.failed[name] = DIVERGED, line.removeprefix("stopped : ")
             else:
                 sweep.missing[name] = point.config
@@ -91,10 +92,6 @@ def look(plan, folder, options, again):
 def _key(config, options):
     """Return what a run is known by: its settings, and the run whose weights it began with."""
     return replace(config, init_weights=""), options.init_from
-
-
-def _last_line(run):
-    return files.read_text(run.path / "log.txt").rstrip("\n").rpartition("\n")[2]
 
 
 def check_data(sweep, digest):
@@ -153,8 +150,8 @@ def train_missing(sweep, client, here):
         if client.status != "running" or not getattr(error, "filename", None):
             raise UserError(f"the scheduler is gone: {len(sweep.finished)} of {sweep.n_points} runs are finished; "
                             f"start it and the workers again, then go on by: {sweep.again}") from None
-        raise UserError(f"{error.filename}: {error.strerror}: make room or mend it, then go on by: {sweep.again}"
-                        ) from None
+        raise UserError("{path}: {reason}: make room or mend it, then go on by: {command}", path=error.filename,
+                        reason=why(error), command=sweep.again) from None
     finally:
         (sweep.folder / worker.TOKEN).unlink(missing_ok=True)
         shutil.rmtree(incoming, ignore_errors=True)
@@ -177,7 +174,7 @@ def _take(sweep, name, client, future, incoming):
         if result["files"]:
             _adopt(sweep.folder / name, result["files"], incoming)
         if outcome == FINISHED and not Run(sweep.folder / name).result:
-            outcome, reason = FAILED, "its worker says that it is finished, but there is no result"
+            outcome, reason = FAILED, text("its worker says that it is finished, but there is no result")
     except UserError as error:
         outcome, reason = FAILED, str(error)
     del sweep.missing[name]
@@ -203,13 +200,14 @@ def _leave_out(sweep, client, address, reason):
 def _why(error):
     """Return in words why a task failed outside of our own code."""
     if type(error).__name__ == "KilledWorker":
-        return f"every worker that trained it was killed, {error.allowed_failures + 1} of them: too little memory?"
+        return text("every worker that trained it was killed, {n} of them: too little memory?",
+                    n=error.allowed_failures + 1)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _stop(client, futures):
     """Have the workers save and leave what they train, and wait for that."""
-    note("stopping : the runs in progress are being saved; a second Ctrl-C ends at once")
+    note(text("stopping : the runs in progress are being saved; a second Ctrl-C ends at once"))
     with contextlib.suppress(Exception):  # whatever happens now, what was saved is saved
         client.cancel(futures, force=True)
         deadline = time.monotonic() + LAST_WORDS
@@ -265,7 +263,7 @@ def _progress(sweep):
                 say(f"{_line(sweep, ended)} ({counts}, of {sweep.n_points}; about {left(n_workers)} left)")
         if not n_workers and not alone:
             with log.beside_bar():
-                note("note: no worker is there: waiting for one to join")
+                note(text("note: no worker is there: waiting for one to join"))
         alone = not n_workers
         if bar:
             bar.n = sweep.n_points - len(sweep.missing)

@@ -18,6 +18,7 @@ from rnn_mnist import files
 from rnn_mnist.config import Config, with_settings
 from rnn_mnist.console import log, machine
 from rnn_mnist.console.guard import shortened
+from rnn_mnist.console.languages import text as in_words
 from rnn_mnist.console.settings import UserError, applies, flag_name, named
 
 FIELDS = {item.name: item for item in fields(Config) if item.metadata["flag"]}
@@ -84,7 +85,8 @@ def make_plan(base, given, path=None, n_random=None, told=()):
     _check_effects(base, combinations)
     for name, what in (("isa", "instruction set"), ("data", "data set")):
         if len({getattr(config, name) for config in configs}) > 1:
-            raise UserError(f"{named(name)}: the workers of a sweep have one {what}: make a sweep of each")
+            raise UserError("{name}: the workers of a sweep have one {what}: make a sweep of each", name=named(name),
+                            what=in_words(what))
     names = sorted({name for grid in grids for name in grid}, key=_place)
     varied = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
     points = [Point(_name(config, varied), config) for config in configs]
@@ -143,7 +145,8 @@ def _parse_part(name, kind, part):
     except (ValueError, KeyError):
         wanted = {bool: "on or off", tuple: "whole numbers joined by -, such as 128-84", int: "a whole number",
                   float: "a number"}.get(kind, "a text")
-        raise UserError(f"{named(name)}: '{part:.60}' is not {wanted}; commas part the values of a list") from None
+        raise UserError("{name}: '{part:.60}' is not {wanted}; commas part the values of a list", name=named(name),
+                        part=part, wanted=in_words(wanted)) from None
 
 
 def _read(path):

@@ -79,9 +79,9 @@ def _check_fits(planned, n_images):
     """Raise UserError if there are too few training images for the subset or the first minibatch of an experiment."""
     needed = {name: max(config.n_subset, config.n_valid + config.batch_size)
               for name, configs in planned.items() for config in configs.values()}
-    if unfit := [f"{name} (it needs {n:,})" for name, n in needed.items() if n > n_images]:
-        raise UserError(f"data with {n_images:,} training images does not fit {', '.join(unfit)}: leave that out, or "
-                        f"give other data by {named('data_dir')}")
+    if unfit := [text("{name} (it needs {n:,})", name=name, n=n) for name, n in needed.items() if n > n_images]:
+        raise UserError("data with {n:,} training images does not fit {names}: leave that out, or give other data by "
+                        "{data_dir}", n=n_images, names=", ".join(unfit), data_dir=named("data_dir"))
 
 
 def _train(name, label, config, **options):
@@ -159,7 +159,7 @@ def _infer(network, weights, candidates, folder, test, source):
             return [*found, skipped("numpy-inference, our run", "no finished run yet: train another experiment first")]
         weights = candidates[0].path
         network = read_network(weights)
-    say("", f"numpy-inference, weights : {weights}")
+    say("", text("numpy-inference, weights : {path}", path=weights))
     ours, speeds = classify(network, test)
     say(*throughput.report(speeds))
     path = draw_throughput(speeds, Path(weights).name, folder / "numpy-inference.png")

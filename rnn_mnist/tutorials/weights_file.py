@@ -14,6 +14,7 @@ import numpy as np
 
 from rnn_mnist import files
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets.files import npz_readers
 from rnn_mnist.export.numpy_network import Network, network_of
@@ -27,7 +28,7 @@ def read_network(path):
     if os.path.isdir(path):
         with Run(path).open_network() as network:
             return network_of(network.config, network.weights())
-    content = files.read_bytes(path, cure="give a weights file or a run directory")
+    content = files.read_bytes(path, cure=text("give a weights file or a run directory"))
     try:
         return Network(_layers(npz_readers(content, np.float32, files.MAX_BYTES) if content[:2] == b"PK"
                                else _pickle(content)))
@@ -54,9 +55,11 @@ def _layers(readers):
         last = N_OUTPUTS if key[1:] == str(n_layers) else "n"
         shape = (n_inputs, last) if key[0] == "W" else (n_inputs,)
         if array.ndim != len(shape) or any(w != "n" and w != n for n, w in zip(array.shape, shape, strict=True)):
-            raise UserError(f"{key}: shape {list(array.shape)!s:.60}, expected [{', '.join(map(str, shape))}]")
+            raise UserError("{key}: shape {shape!s:.60}, expected {wanted}", key=key, shape=list(array.shape),
+                            wanted=f"[{', '.join(map(str, shape))}]")
         if not array.size or not np.isfinite(array).all():
-            raise UserError(f"{key}: holds {'NaN or infinite values' if array.size else 'nothing'}")
+            what = text("NaN or infinite values" if array.size else "nothing")
+            raise UserError("{key}: holds {what}", key=key, what=what)
         n_inputs = array.shape[-1]
         arrays.append(np.ascontiguousarray(array))
         if sum(array.nbytes for array in arrays) > files.MAX_BYTES:
@@ -201,8 +204,8 @@ def _array(key, value):
     if found not in ("<f4", ">f4"):
         raise UserError(f"{key}: type {found:.40}, expected float32 (<f4): save it as float32")
     match content:
-        case _Named("encode", arguments=(str() as text, "latin1")):
-            content = text.encode("latin1")
+        case _Named("encode", arguments=(str() as letters, "latin1")):
+            content = letters.encode("latin1")
         case bytes() | bytearray():
             pass
         case _:
