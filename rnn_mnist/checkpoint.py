@@ -72,7 +72,7 @@ def check_settings(run, state):
     """Raise UserError unless the settings of a Run are those that a State was saved with."""
     guard.check_size(n_weights(run.config), _paths(run.path, state.step)[0])
     if state.config != settings_digest(run.config):
-        raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
+        raise UserError("{run}/config.json: edited or damaged: its settings are not those of the checkpoint", run=run)
 
 
 def save_checkpoint(run, state, step, write_variables, weights, best=False):
@@ -121,7 +121,7 @@ def read_state(run, name, best=False):
     check_state(state, path)
     for step, digest in [(state.step, state.digest)] + [(state.best_step, state.best_digest)] * best:
         if step >= 0 and _digest(_paths(run, step)) != digest:
-            raise UserError(f"{_prefix(run, step)}.*: damaged: not what {name} knows them by")
+            raise UserError("{prefix}.*: damaged: not what {name} knows them by", prefix=_prefix(run, step), name=name)
     return state
 
 
@@ -235,7 +235,7 @@ def _parse_state(path):
     """Return the State in a file, whether or not the files that it names are whole."""
     body = files.read_json(path)
     if body.pop("digest_of_all", None) != files.digest(body):
-        raise UserError(f"{path}: damaged, or from another version: its content does not match its digest")
+        raise UserError("{path}: damaged, or from another version: its content does not match its digest", path=path)
     return read({"weights": "", "best_weights": "", **body}, path, State)[0]  # earlier versions had neither
 
 

@@ -135,38 +135,41 @@ def _check_together(config):
     n_steps, n_inputs = config.n_steps, config.n_inputs
     if n_steps * n_inputs != N_PIXELS:
         cure = text(", so give {n_inputs}", n_inputs=named("n_inputs", N_PIXELS // n_steps)) * (N_PIXELS % n_steps == 0)
-        raise UserError(f"{named('n_steps', n_steps)} times {named('n_inputs', n_inputs)} is {n_steps * n_inputs}: "
-                        f"it must be {N_PIXELS}, the pixels of an image{cure}")
+        raise UserError("{n_steps} times {n_inputs} is {n}: it must be {n_pixels}, the pixels of an image{cure}",
+                        n_steps=named("n_steps", n_steps), n_inputs=named("n_inputs", n_inputs), n=n_steps * n_inputs,
+                        n_pixels=N_PIXELS, cure=cure)
     if config.order == "pixels" and n_inputs != 1:
-        raise UserError(f"{named('order', 'pixels')} reads one pixel after the other: leave out {named('n_steps')} and "
-                        f"{named('n_inputs')}, or read in rows")
+        raise UserError("{order} reads one pixel after the other: leave out {n_steps} and {n_inputs}, or read in rows",
+                        order=named("order", "pixels"), n_steps=named("n_steps"), n_inputs=named("n_inputs"))
     _check_reading(config)
     if config.model == "mlp" and not config.hidden_sizes:
-        raise UserError(f"{named('hidden_sizes')} needs at least one number, such as "
-                        f"{named('hidden_sizes', [128, 84])}")
+        raise UserError("{hidden_sizes} needs at least one number, such as {example}",
+                        hidden_sizes=named("hidden_sizes"), example=named("hidden_sizes", [128, 84]))
     if config.valid_fraction and config.n_valid:
         raise UserError("{name} takes the place of {n_valid}: add {none}", name=named("valid_fraction"),
                         n_valid=named("n_valid"), none=named("n_valid", 0))
     for name in ("patience", "valid_steps"):
         if getattr(config, name) and not (config.valid_fraction or config.n_valid):
-            raise UserError(f"{named(name)} needs validation images: keep some images with {named('n_valid')}")
+            raise UserError("{name} needs validation images: keep some images with {n_valid}", name=named(name),
+                            n_valid=named("n_valid"))
 
 
 def _check_reading(config):
     """Raise UserError if an image can't be read as the settings say, or a cell can't be trained so."""
     n_rows, seed = config.rows_to - config.rows_from, config.permutation
     if n_rows < 1:
-        raise UserError(f"{named('rows_from', config.rows_from)} and {named('rows_to', config.rows_to)} leave no row: "
-                        "the first must be less")
+        raise UserError("{rows_from} and {rows_to} leave no row: the first must be less",
+                        rows_from=named("rows_from", config.rows_from), rows_to=named("rows_to", config.rows_to))
     if n_rows < N_ROWS and config.order == "columns":
-        raise UserError(f"{named('order', 'columns')} reads parts of all rows at each step: leave out "
-                        f"{named('rows_from')} and {named('rows_to')}")
+        raise UserError("{order} reads parts of all rows at each step: leave out {rows_from} and {rows_to}",
+                        order=named("order", "columns"), rows_from=named("rows_from"), rows_to=named("rows_to"))
     if N_ROWS * n_rows % config.n_inputs:
-        raise UserError(f"the pixels of {n_rows} rows do not fill steps of {named('n_inputs', config.n_inputs)}: read "
-                        "more or fewer rows")
+        raise UserError("the pixels of {n_rows} rows do not fill steps of {n_inputs}: read more or fewer rows",
+                        n_rows=n_rows, n_inputs=named("n_inputs", config.n_inputs))
     if seed != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", seed) and int(seed) < 2**32):
-        raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
-                        f"{seed!r:.60}")
+        raise UserError("{permutation} must be a whole number from 0 to {most}, or {word}, got {seed!r:.60}",
+                        permutation=named("permutation"), most=2**32 - 1, word=BIT_REVERSAL, seed=seed)
     if config.bidirectional and config.bptt_steps:
-        raise UserError(f"{named('bptt_steps')} cuts the gradient before the last steps, and the last steps of one "
-                        f"direction are the first of the other: leave it out with {named('bidirectional')}")
+        raise UserError("{bptt_steps} cuts the gradient before the last steps, and the last steps of one direction are "
+                        "the first of the other: leave it out with {bidirectional}", bptt_steps=named("bptt_steps"),
+                        bidirectional=named("bidirectional"))

@@ -26,9 +26,9 @@ def opened(path, limit=MAX_BYTES, cure=None):
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise UserError(f"{path}: not a file: {cure}")
+            raise UserError("{path}: not a file: {cure}", path=path, cure=cure)
         if status.st_size > limit:
-            raise UserError(f"{path}: larger than {limit // 1_000_000} MB: {cure}")
+            raise UserError("{path}: larger than {n} MB: {cure}", path=path, n=limit // 1_000_000, cure=cure)
         with open(path, "rb") as file:
             yield file
     except (OSError, ValueError) as error:
@@ -56,7 +56,8 @@ def read_json(path):
         values = json.loads(read_text(path))
         json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair would fail where it is written
     except (ValueError, RecursionError) as error:
-        raise UserError("{path}: not valid JSON ({error!s:.80}): {cure}", path=path, error=error, cure=text(CURE)) from None
+        raise UserError("{path}: not valid JSON ({error!s:.80}): {cure}", path=path, error=error,
+                        cure=text(CURE)) from None
     if not isinstance(values, dict):
         raise UserError("{path}: holds no JSON object: {cure}", path=path, cure=text(CURE))
     return values

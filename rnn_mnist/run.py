@@ -30,7 +30,7 @@ class Run:
             raise UserError("{path}: {name} is missing: the folder is no longer a whole run: put it back", path=path,
                             name=missing[0])
         if missing:
-            raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
+            raise UserError("{path}: no run directory (it would hold config.json and metrics.csv)", path=path)
         guard.check_plain(self.path)
 
     def __str__(self):
@@ -73,7 +73,8 @@ class Run:
         result = files.read_json(path)
         digest = result.pop("digest", None)
         if digest != files.digest(result) or not forms.is_result(result):
-            raise UserError(f"{path}: damaged or edited: delete it and score the run again by {resume_hint(self)}")
+            raise UserError("{path}: damaged or edited: delete it and score the run again by {how}", path=path,
+                            how=resume_hint(self))
         return result
 
     def evaluate(self, **where):
@@ -134,7 +135,7 @@ def find_runs(folder="runs"):
     """Return the Runs in a folder, at any depth, sorted, but for hidden folders; one that is a run is its only one."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder: give a run directory, such as runs/NAME")
+        raise UserError("{folder}: no such folder: give a run directory, such as runs/NAME", folder=folder)
     runs = []
     for root, folders, _ in os.walk(folder):
         place = Path(root)

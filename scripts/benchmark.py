@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from rnn_mnist.config import Config, RunOptions
-from rnn_mnist.console.command import Parser, add_data_flags, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.data import load_data
 
@@ -25,18 +26,19 @@ def main():
     parser.add_argument("--out", metavar="DIR", default="runs/benchmark",
                         help="folder for results.csv, results.md and results.png (default: runs/benchmark)")
     add_data_flags(parser, "data", "data_dir")
+    add_lang_flag(parser)
     args = parser.parse_args()
     from benchmarking import rounds
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}: choose another folder") from None
+        raise UserError("--out {out}: {reason}: choose another folder", out=out, reason=why(error)) from None
     data = load_data(Config(data=args.data), RunOptions(data_dir=args.data_dir))
     right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
                                lambda line: print(line, file=sys.stderr, flush=True),
                                lambda lines: print(*lines, sep="\n", flush=True))
-    print(f"written : {out}/results.md, results.csv, results.png")
+    print(text("written : {path}", path=f"{out}/results.md, results.csv, results.png"))
     return 0 if right else 1
 
 

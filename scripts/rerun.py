@@ -11,8 +11,9 @@ environments. Where this processor lacks the run's instruction set, the best tha
 identical, 1 different, 2 not to be compared.
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.guard import noting_signals
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 
 
@@ -23,9 +24,10 @@ def main():
     parser.add_argument("--compare-only", metavar="RUN", nargs=2, help="compare two finished runs, train nothing")
     parser.add_argument("--runs-dir", metavar="DIR", default="runs", help="where the new run goes (default: runs)")
     add_data_flags(parser, "data_dir", "init_from")
+    add_lang_flag(parser)
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
-        parser.error("give one RUN to repeat, or --compare-only RUN RUN")
+        parser.error(text("give one RUN to repeat, or --compare-only RUN RUN"))
     from rnn_mnist.analysis.rerun import expectation, rerun, verdict
     say(expectation(*(args.compare_only or [args.run]))[1])
     pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, args.init_from,

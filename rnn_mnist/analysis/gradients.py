@@ -50,7 +50,7 @@ def _first_weights(run, config):
         try:
             begin_with(untrained, *run.settings)
         except UserError as error:
-            raise UserError(f"{run}: what it began with is not to be had: {error}") from None
+            raise UserError("{run}: what it began with is not to be had: {error}", run=run, error=error) from None
         return untrained.weights()
 
 

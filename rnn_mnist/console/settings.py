@@ -75,7 +75,8 @@ def convert(settings):
 def changed(settings, given):
     """Return settings with those given in a dict; others that no longer apply fall back to their default."""
     if not dataclasses.is_dataclass(settings):
-        raise UserError(f"settings must be a Config, or named as in n_neurons=100, got {settings!r:.60}")
+        raise UserError("settings must be a Config, or named as in n_neurons=100, got {settings!r:.60}",
+                        settings=settings)
     values = {**vars(settings), **given}
     stale = {item.name: item.default for item in dataclasses.fields(settings)
              if item.name not in given and not applies(values, item)}
@@ -105,7 +106,7 @@ def read(values, where, *kinds):
     try:
         return [kind(**part) for kind, part in zip(kinds, sort(values, *kinds), strict=True)]
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError("{where}: {error}", where=where, error=error) from None
 
 
 def differences(settings, base):
@@ -128,9 +129,11 @@ def _converted(item, value):
         raise UserError("{name} must be {what}, got {value!r:.60}", name=named(item.name), what=text(_TYPE_WORDS[kind]),
                         value=wrong[0])
     if len(numbers) > limits.get("longest", len(numbers)):
-        raise UserError(f"{named(item.name)} must be at most {limits['longest']} numbers, got {len(numbers)}")
+        raise UserError("{name} must be at most {longest} numbers, got {n}", name=named(item.name),
+                        longest=limits["longest"], n=len(numbers))
     if "choices" in limits and value not in limits["choices"]:
-        raise UserError(f"{named(item.name)} must be one of {', '.join(limits['choices'])}, got {value!r:.60}")
+        raise UserError("{name} must be one of {choices}, got {value!r:.60}", name=named(item.name),
+                        choices=", ".join(limits["choices"]), value=value)
     for number in numbers if kind in (int, float, tuple) else ():
         _check_range(item.name, number, limits)
     return tuple(numbers) if kind is tuple else kind(value)
@@ -142,11 +145,14 @@ _TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", 
 def _check_range(name, number, limits):
     """Raise UserError unless a number is finite and within [low, high]."""
     if not -(2**63) < number < 2**63 or not math.isfinite(number):
-        raise UserError(f"{named(name)} must be a finite number of reasonable size, got {number!r:.60}")
+        raise UserError("{name} must be a finite number of reasonable size, got {number!r:.60}", name=named(name),
+                        number=number)
     if "low" in limits and number < limits["low"]:
-        raise UserError(f"{named(name)} must be at least {limits['low']}, got {number}")
+        raise UserError("{name} must be at least {low}, got {number}", name=named(name), low=limits["low"],
+                        number=number)
     if "high" in limits and number > limits["high"]:
-        raise UserError(f"{named(name)} must be at most {limits['high']}, got {number}")
+        raise UserError("{name} must be at most {high}, got {number}", name=named(name), high=limits["high"],
+                        number=number)
 
 
 def applies(values, item):

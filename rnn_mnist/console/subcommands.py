@@ -5,15 +5,16 @@ import runpy
 import sys
 
 from rnn_mnist.console.command import SCRIPTS, Parser, subcommand
+from rnn_mnist.console.languages import text
 
 
 def main():
     """Run the script that the first argument names, with the others; without one, say what there is."""
     scripts = {subcommand(path.stem): path for path in sorted(SCRIPTS.glob("[a-z]*.py"))
                if path.stem != "benchmark" or (SCRIPTS / "benchmarking").is_dir()}  # which needs a checkout
-    lines = [f"  {name:22} {ast.get_docstring(ast.parse(path.read_text())).splitlines()[0]}"
+    lines = [f"  {name:22} {text(ast.get_docstring(ast.parse(path.read_text())).splitlines()[0])}"
              for name, path in scripts.items()]
-    parser = Parser("\n".join(["commands (COMMAND --help tells more):", *lines]), prog="rnn-mnist")
+    parser = Parser("\n".join([text("commands (COMMAND --help tells more):"), *lines]), prog="rnn-mnist")
     parser.add_argument("command", metavar="COMMAND", choices=scripts)
     name = parser.parse_args(sys.argv[1:2] or ["--help"]).command
     sys.argv = [f"rnn-mnist {name}", *sys.argv[2:]]

@@ -29,6 +29,7 @@ MIRRORS = (
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", "mnist-idx", GZIPS),
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", "mnist-idx", GZIPS),
 )
+_URLS = [url for url, *_ in MIRRORS]
 TIMEOUT = 5  # seconds without an answer after which a mirror counts as dead
 WHOLE_TIME = 600  # seconds after which a mirror is given up, whatever it has sent
 
@@ -42,8 +43,7 @@ def cache_folder():
 def how_to_get():
     """Return the words that say where MNIST is to be had, and by what to name its folder."""
     return text("fetch {url}mnist.npz, or {names} from {mirror} or {other}, and give their folder by {data_dir}",
-                url=MIRRORS[0][0], names=", ".join(GZIPS), mirror=MIRRORS[1][0], other=MIRRORS[2][0],
-                data_dir=named("data_dir"))
+                url=_URLS[0], names=", ".join(GZIPS), mirror=_URLS[1], other=_URLS[2], data_dir=named("data_dir"))
 
 
 def find_mnist(offline):

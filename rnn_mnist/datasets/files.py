@@ -68,14 +68,16 @@ def _find(data, data_dir, offline):
     """Return (four arrays, their path or None if drawn)."""
     if data == "synthetic":
         if data_dir is not None:
-            raise UserError(f"{named('data', 'synthetic')} reads no files: leave out {named('data_dir')}")
+            raise UserError("{data} reads no files: leave out {data_dir}", data=named("data", "synthetic"),
+                            data_dir=named("data_dir"))
         return synthetic.load_digits(download.cache_folder()), None
     given = data_dir, os.environ.get("RNN_MNIST_DATA") or None
     for origin, path in zip((named("data_dir"), "RNN_MNIST_DATA"), given, strict=True):
         if path is not None:
             path = os.path.expanduser(path)
             if not os.path.exists(path):
-                raise UserError(f"{origin}: no such file or folder '{path}': give the folder that holds MNIST")
+                raise UserError("{origin}: no such file or folder '{path}': give the folder that holds MNIST",
+                                origin=origin, path=path)
             return read_arrays(path), path
     path, reason = download.find_mnist(offline)
     if path is not None:
@@ -109,9 +111,11 @@ def read_arrays(path):
     for k in (0, 2):
         images, labels = arrays[k], arrays[k + 1]
         if len(images) != len(labels):
-            raise UserError(f"{files[k + 1]}: {len(labels)} labels for the {len(images)} images of {files[k]}")
+            raise UserError("{path}: {n} labels for the {n_images} images of {images}", path=files[k + 1],
+                            n=len(labels), n_images=len(images), images=files[k])
         if labels.max() > 9:
-            raise UserError(f"{files[k + 1]}: label {labels.max()} (at {np.argmax(labels > 9)}), expected 0 to 9")
+            raise UserError("{path}: label {label} (at {place}), expected 0 to 9", path=files[k + 1],
+                            label=labels.max(), place=np.argmax(labels > 9))
     return tuple(arrays)
 
 
@@ -168,10 +172,11 @@ def _read_npz(path):
             raise UserError("no array named {names}: add what is missing", names=", ".join(missing))
         return [_read_part(archive, key, n_dims) for _, key, n_dims, _ in PARTS]
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("{path}: {error}", path=path, error=error) from None
     except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes; all mean the same
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(f"{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz") from None
+        raise UserError("{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz", path=path,
+                        reason=reason) from None
 
 
 def _read_part(archive, key, n_dims):
@@ -188,7 +193,7 @@ def _read_part(archive, key, n_dims):
 def open_npz(content):
     """Return the ZipFile of an npz's bytes."""
     if content.count(b"PK\1\2") > MAX_MEMBERS:
-        raise UserError(f"holds more than {MAX_MEMBERS} files: give an npz of a few arrays")
+        raise UserError("holds more than {most} files: give an npz of a few arrays", most=MAX_MEMBERS)
     return zipfile.ZipFile(io.BytesIO(content))
 
 
@@ -209,13 +214,14 @@ def read_npy(archive, key, dtype, limit):
     kind = np.dtype(dtype)
     info = archive.getinfo(f"{key}.npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UserError(f"{key}: packed otherwise than NumPy does: save it by numpy.savez_compressed")
+        raise UserError("{key}: packed otherwise than NumPy does: save it by numpy.savez_compressed", key=key)
     with archive.open(info) as stream, warnings.catch_warnings(action="ignore"):
         if np.lib.format.read_magic(stream) != (1, 0):  # numpy.save writes others only for records
-            raise UserError(f"{key}: unusual type, expected {kind}: save it as {kind}")
+            raise UserError("{key}: unusual type, expected {kind}: save it as {kind}", key=key, kind=kind)
         shape, column_order, found = np.lib.format.read_array_header_1_0(stream)
         if found != kind:
-            raise UserError(f"{key}: type {found!s:.40}, expected {kind}: save it as {kind}")
+            raise UserError("{key}: type {found!s:.40}, expected {kind}: save it as {kind}", key=key, found=found,
+                            kind=kind)
         n_bytes = kind.itemsize * math.prod(shape)
         if min(shape, default=0) < 0 or n_bytes > limit:
             raise UserError("{key}: says it holds {shape!s:.60} values, expected at most {n} MB: {again}", key=key,
@@ -227,9 +233,11 @@ def read_npy(archive, key, dtype, limit):
 def _check_shape(shape, where):
     """Raise UserError unless a shape [n, 28, 28] or [n] is that of a reasonable number of items."""
     if tuple(shape[1:]) not in ((), (28, 28)):
-        raise UserError(f"{where}: images of {shape[1]} x {shape[2]} pixels, expected 28 x 28")
+        raise UserError("{where}: images of {height} x {width} pixels, expected 28 x 28", where=where,
+                        height=shape[1], width=shape[2])
     if not 0 < shape[0] <= MAX_IMAGES:
-        raise UserError(f"{where}: says it holds {shape[0]!s:.20} items, expected 1 to {MAX_IMAGES}")
+        raise UserError("{where}: says it holds {n!s:.20} items, expected 1 to {most}", where=where, n=shape[0],
+                        most=MAX_IMAGES)
 
 
 def _read_rest(stream, n_bytes, where):

@@ -56,7 +56,7 @@ def _check_together(args):
     """Raise UserError for flags that can't be, alone or together."""
     for name in ("random", "workers"):
         if args[name] is not None and args[name] < 1:
-            raise UserError(f"--{name} must be at least 1, got {args[name]}")
+            raise UserError("--{name} must be at least 1, got {value}", name=name, value=args[name])
     if args["scheduler"] is not None:
         cluster.check_address(args["scheduler"])
         if args["workers"]:
@@ -116,7 +116,7 @@ def _folder(options, name):
     folder = Path(options.runs_dir, name)
     guard.check_place(replace(options, run_name=name), exists_ok=folder.is_dir())
     if (folder / "config.json").exists():
-        raise UserError(f"{folder} is a run, and not the folder of a sweep: choose another --run-name")
+        raise UserError("{folder} is a run, and not the folder of a sweep: choose another --run-name", folder=folder)
     return folder
 
 

@@ -74,7 +74,8 @@ def mismatch(found, here):
                     there=", ".join(found["instruction sets"]))
     for name, mine in here.items():
         theirs = found.get(name)
-        if name in ("instruction sets", "isa", "language") or theirs == mine or (name == "commit" and None in (mine, theirs)):
+        told = name in ("instruction sets", "isa", "language") or (name == "commit" and None in (mine, theirs))
+        if told or theirs == mine:
             continue
         what = (text("another source code than here") if name == "code" else text("other data than here")
                 if name == "data" else text("another {name}", name=name))
@@ -179,7 +180,8 @@ def _has_begun(path):
     if any((path / "checkpoints" / name).is_file() for name in ("last.json", "previous.json")):
         return True
     if unknown := sorted(name for name in os.listdir(path) if name not in MADE_FIRST and not name.endswith(".tmp")):
-        raise UserError(f"{path}: holds {unknown[0]}, but no checkpoint to go on from: move it away")
+        raise UserError("{path}: holds {name}, but no checkpoint to go on from: move it away", path=path,
+                        name=unknown[0])
     return False
 
 

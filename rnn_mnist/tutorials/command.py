@@ -7,6 +7,7 @@ from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
 from rnn_mnist.console.command import Parser, add_setting_flags
 from rnn_mnist.console.guard import check_place, noting_signals
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import sort
 from rnn_mnist.tutorials.presets import PRESETS, preset
 
@@ -24,7 +25,7 @@ def train_command(doc, experiment):
     args = vars(parser.parse_args())
     named, path = args.pop("experiment"), args.pop("resume")
     if path is not None and named:
-        parser.error("--resume takes its settings from the run: leave out --experiment")
+        parser.error(text("--resume takes its settings from the run: leave out --experiment"))
     if args.get("verbose"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     from rnn_mnist.run import Run  # NumPy takes its time, too: --help needs none

@@ -42,7 +42,8 @@ def choose(names, long=False, epochs=None):
         raise UserError("{what}: give all, or any of {names}", what=what, names=", ".join(EXPERIMENTS))
     left_out = [] if long else [name for name in LONG if name not in names]
     if refused := [name for name in LONG if name in names and not long and _seconds(name, epochs) > _LONG]:
-        raise UserError(f"{', '.join(refused)}: about {expected_time(refused, epochs)} on two cores: add --long")
+        raise UserError("{names}: about {time} on two cores: add --long", names=", ".join(refused),
+                        time=expected_time(refused, epochs))
     if "all" in names:
         return [name for name in EXPERIMENTS if name not in left_out], left_out
     return list(dict.fromkeys(names)), []

@@ -174,7 +174,7 @@ def _rows_of_run(run, ours, source):
     """Return the Rows of NumPy inference with a run's weights, beside what the graph made of them."""
     result = run.result
     if result is None:
-        raise UserError(f"{run}: is not finished: go on with it by {resume_hint(run)}")
+        raise UserError("{run}: is not finished: go on with it by {how}", run=run, how=resume_hint(run))
     same = run.environment.get("data_digest") == source.digest
     return rows(of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.path.name}", ours,
                 other="" if same else "not the run's data")
