@@ -165,8 +165,8 @@ def copied(run, step, digest):
             try:
                 shutil.copyfile(path, copy)
             except FileNotFoundError as error:
-                raise UserError("{path}: cannot be read ({reason}): {cure}", path=path, reason=why(error),
-                                cure=_cure(run)) from None
+                cure = _cure(run)
+                raise UserError("{path}: cannot be read ({e}): {cure}", path=path, e=why(error), cure=cure) from None
             except OSError as error:
                 error.filename = folder
                 raise
@@ -184,10 +184,9 @@ def find_state(run, best=False):
                 return read_state(run, name, best)
             except UserError as error:
                 complaints.append(error)
-    if complaints:
-        raise complaints[0]
-    raise UserError("{folder}: last.json is missing: the run was stopped before its first step, or its checkpoints "
-                    "were taken away: start it anew", folder=folder)
+    raise complaints[0] if complaints else UserError(
+        "{folder}: last.json is missing: the run was stopped before its first step, or its checkpoints were taken "
+        "away: start it anew", folder=folder)
 
 
 def restore_files(run, state):

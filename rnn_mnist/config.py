@@ -135,9 +135,8 @@ def _check_together(config):
     n_steps, n_inputs = config.n_steps, config.n_inputs
     if n_steps * n_inputs != N_PIXELS:
         cure = text(", so give {n_inputs}", n_inputs=named("n_inputs", N_PIXELS // n_steps)) * (N_PIXELS % n_steps == 0)
-        raise UserError("{n_steps} times {n_inputs} is {n}: it must be {n_pixels}, the pixels of an image{cure}",
-                        n_steps=named("n_steps", n_steps), n_inputs=named("n_inputs", n_inputs), n=n_steps * n_inputs,
-                        n_pixels=N_PIXELS, cure=cure)
+        raise UserError("{a} times {b} is {n}: it must be 784, the pixels of an image{cure}", n=n_steps * n_inputs,
+                        a=named("n_steps", n_steps), b=named("n_inputs", n_inputs), cure=cure)
     if config.order == "pixels" and n_inputs != 1:
         raise UserError("{order} reads one pixel after the other: leave out {n_steps} and {n_inputs}, or read in rows",
                         order=named("order", "pixels"), n_steps=named("n_steps"), n_inputs=named("n_inputs"))
@@ -150,8 +149,7 @@ def _check_together(config):
                         n_valid=named("n_valid"), none=named("n_valid", 0))
     for name in ("patience", "valid_steps"):
         if getattr(config, name) and not (config.valid_fraction or config.n_valid):
-            raise UserError("{name} needs validation images: keep some images with {n_valid}", name=named(name),
-                            n_valid=named("n_valid"))
+            raise UserError("{a} needs validation images: keep some images with {b}", a=named(name), b=named("n_valid"))
 
 
 def _check_reading(config):
@@ -170,6 +168,5 @@ def _check_reading(config):
         raise UserError("{permutation} must be a whole number from 0 to {most}, or {word}, got {seed!r:.60}",
                         permutation=named("permutation"), most=2**32 - 1, word=BIT_REVERSAL, seed=seed)
     if config.bidirectional and config.bptt_steps:
-        raise UserError("{bptt_steps} cuts the gradient before the last steps, and the last steps of one direction are "
-                        "the first of the other: leave it out with {bidirectional}", bptt_steps=named("bptt_steps"),
-                        bidirectional=named("bidirectional"))
+        raise UserError("{a} cuts the gradient before the last steps, and the last steps of one direction are the "
+                        "first of the other: leave it out with {b}", a=named("bptt_steps"), b=named("bidirectional"))

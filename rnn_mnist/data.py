@@ -89,9 +89,8 @@ def _split(split, config):
     if config.valid_fraction and not n_valid:
         raise UserError("{asked} of {n} training images is not even one: give more", asked=asked, n=n)
     if config.batch_size > n - n_valid:
-        raise UserError("{batch_size} is more than the {n} images left for training: give at most {give}",
-                        batch_size=named("batch_size", config.batch_size), n=n - n_valid,
-                        give=named("batch_size", n - n_valid))
+        raise UserError("{a} is more than the {n} images left for training: give at most {b}", n=n - n_valid,
+                        a=named("batch_size", config.batch_size), b=named("batch_size", n - n_valid))
     if config.valid_steps >= (n_steps := (n - n_valid) // config.batch_size) > 0:
         raise UserError("{valid_steps} is never within an epoch, which has {n_steps} steps: give less",
                         valid_steps=named("valid_steps", config.valid_steps), n_steps=n_steps)

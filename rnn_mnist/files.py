@@ -32,8 +32,7 @@ def opened(path, limit=MAX_BYTES, cure=None):
         with open(path, "rb") as file:
             yield file
     except (OSError, ValueError) as error:
-        reason = why(error) if isinstance(error, OSError) else error
-        raise UserError("{path}: cannot be read ({reason}): {cure}", path=path, reason=reason, cure=cure) from None
+        raise UserError("{path}: cannot be read ({reason}): {cure}", path=path, reason=why(error), cure=cure) from None
 
 
 def read_bytes(path, limit=MAX_BYTES, cure=None):
@@ -56,8 +55,7 @@ def read_json(path):
         values = json.loads(read_text(path))
         json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair would fail where it is written
     except (ValueError, RecursionError) as error:
-        raise UserError("{path}: not valid JSON ({error!s:.80}): {cure}", path=path, error=error,
-                        cure=text(CURE)) from None
+        raise UserError("{path}: not valid JSON ({e!s:.80}): {cure}", path=path, e=error, cure=text(CURE)) from None
     if not isinstance(values, dict):
         raise UserError("{path}: holds no JSON object: {cure}", path=path, cure=text(CURE))
     return values

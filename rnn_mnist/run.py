@@ -9,7 +9,7 @@ from pathlib import Path
 from rnn_mnist import files
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import forms, guard
-from rnn_mnist.console.languages import kind_of
+from rnn_mnist.console.languages import kind_of, text
 from rnn_mnist.console.output import plain, say
 from rnn_mnist.console.settings import UserError, read, resume_hint
 
@@ -23,12 +23,10 @@ class Run:
         """Open the run in a folder; known_as: the path that its log and messages have it by, if not this one."""
         self.path, self._known_as = Path(path), str(known_as or path)
         missing = [name for name in NEEDED if not os.path.lexists(self.path / name)]
-        if missing == ["metrics.csv"]:
-            raise UserError("{path}: metrics.csv is missing: the folder is no longer a whole run: put it back (an "
-                            "empty one is enough to resume)", path=path)
         if len(missing) == 1:
-            raise UserError("{path}: {name} is missing: the folder is no longer a whole run: put it back", path=path,
-                            name=missing[0])
+            hint = text(" (an empty one is enough to resume)") if missing == ["metrics.csv"] else ""
+            raise UserError("{path}: {name} is missing: the folder is no longer a whole run: put it back{hint}",
+                            path=path, name=missing[0], hint=hint)
         if missing:
             raise UserError("{path}: no run directory (it would hold config.json and metrics.csv)", path=path)
         guard.check_plain(self.path)
@@ -73,8 +71,8 @@ class Run:
         result = files.read_json(path)
         digest = result.pop("digest", None)
         if digest != files.digest(result) or not forms.is_result(result):
-            raise UserError("{path}: damaged or edited: delete it and score the run again by {how}", path=path,
-                            how=resume_hint(self))
+            how = resume_hint(self)
+            raise UserError("{path}: damaged or edited: delete it and score the run again by {how}", path=path, how=how)
         return result
 
     def evaluate(self, **where):

@@ -14,7 +14,7 @@ from rnn_mnist import checkpoint
 from rnn_mnist.checkpoint import State, weights_digest
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import forms, guard, log, machine
-from rnn_mnist.console.languages import SYNTHETIC, text
+from rnn_mnist.console.languages import SYNTHETIC
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import Stopped, UserError, named, sort
 from rnn_mnist.data import Data, load_data, order_digest, shuffle_batch
@@ -259,7 +259,7 @@ class _Trainer:
         self.events.add_result(self.run.path, values)
         if self.options.plots:
             sys.audit("rnn_mnist.plots", self.run.path)
-            with guard.only_noted(text("the learning curves could not be drawn")):
+            with guard.only_noted("the learning curves could not be drawn"):
                 self.run.plot()
         sys.audit("rnn_mnist.result", self.run.path)
         self.run.write_result(self.config, values)

@@ -55,8 +55,8 @@ def text(english, language=None, **values):
 
 
 def why(error):
-    """Return in words why an OSError came; the system's own words are known in Korean for what happens often."""
-    return text(error.strerror or str(error))
+    """Return in words why an OSError or ValueError came; of the system's own words those for usual faults are known."""
+    return text(getattr(error, "strerror", None) or str(error))
 
 
 def _particle(word, forms):
