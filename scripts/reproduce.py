@@ -16,13 +16,13 @@ from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.tables import table
-from rnn_mnist.tutorials.experiments import EXPERIMENTS, choose, expected_time, listing
+from rnn_mnist.tutorials.experiments import choose, expected_time, listing
 
 
 def main():
     """Parse, run the experiments, print the table."""
     parser = Parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or any of {', '.join(EXPERIMENTS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all, or any of those that --list shows")
     parser.add_argument("--list", action="store_true", help="show the experiments and the time they take")
     parser.add_argument("--long", action="store_true", help="run those, too, that take long: see --list")
     parser.add_argument("--weights", metavar="PATH", help="weights for numpy-inference: a file or a run directory")

@@ -91,9 +91,9 @@ def _parser(doc, base, options):
     """Return the parser; base, options: what the settings start from."""
     parser = Parser(doc)
     parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT,
-                        help=f"start from the settings of a tutorial's experiment (default: {EXPERIMENT})")
+                        help="start from the settings of a tutorial's experiment (default: %(default)s)")
     parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS,
-                        help=f"seeds that each combination is trained with (default: {base.seed})")
+                        help=text("seeds that each combination is trained with (default: {seed})", seed=base.seed))
     parser.add_argument("--random", type=int, metavar="N", help="N draws, each with all seeds, instead of the whole "
                         "grid; LOW-HIGH and log:LOW-HIGH are drawn from")
     parser.add_argument("--from", metavar="FILE.toml", help="grids that flags can't say: see the README")

@@ -1,6 +1,8 @@
 """Words: the language that is spoken, every sentence in both, and tables that Hangul does not shift."""
 
 import ast
+import errno
+import os
 import string
 from pathlib import Path
 
@@ -39,33 +41,74 @@ def test_without_these_variables_as_on_windows_the_system_decides(monkeypatch, s
     assert languages.current() == expected
 
 
-def sentences():
-    """Yield (file, English) for each sentence that the sources pass to text() as it stands."""
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "text":
-                for argument in node.args[:1]:
-                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                        yield path.name, argument.value
+# Names of functions whose first argument is an English sentence, which they say in the language.
+SAY = {"text", "in_words", "UserError", "Stopped", "only_noted", "setting_help"}
+# Those whose first argument is a line as it is printed: a sentence that was put through one of the others, or is given.
+PRINT = {"note", "error", "_complain", "note_on_terminal"}
 
 
-def test_every_sentence_has_its_korean():
-    found = list(sentences())
-    assert len(found) > 20
-    assert [pair for pair in found if pair[1] not in KOREAN] == []
+def name_of(node):
+    """Return what is called."""
+    return getattr(node.func, "id", getattr(node.func, "attr", ""))
+
+
+def has_words(sentence):
+    """Tell whether a sentence has letters outside of its fields."""
+    return any(letter.isalpha() for part, *_ in string.Formatter().parse(sentence) for letter in part)
+
+
+def untranslated(path):
+    """Yield (line, what is wrong) of the messages of a file that are no constant sentence, or have no Korean."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call) or not (node.args or node.keywords):
+            continue
+        name, arguments = name_of(node), node.args[:1] if name_of(node) in SAY | PRINT else []
+        arguments = arguments + [given.value for given in node.keywords if given.arg in ("help", "cure")]
+        for argument in arguments:
+            if isinstance(argument, ast.IfExp):
+                parts = [argument.body, argument.orelse]
+            else:
+                parts = [argument]
+            for part in parts:
+                if isinstance(part, ast.JoinedStr) and any(
+                        isinstance(piece, ast.Constant) and has_words(piece.value) for piece in part.values):
+                    yield node.lineno, ast.unparse(part)
+                elif isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    if has_words(part.value) and part.value not in KOREAN:
+                        yield node.lineno, part.value
+                    elif name in PRINT and has_words(part.value):
+                        yield node.lineno, f"printed as it stands: {part.value}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_every_message_is_a_sentence_with_its_korean(path):
+    assert list(untranslated(path)) == []
+
+
+@pytest.mark.parametrize("line", [
+    'raise UserError(f"{path}: damaged")', 'raise UserError("{path}: as nobody says", path=path)',
+    'note(f"note: {x}")', 'note("written : {path}")', 'text("none" if x else "such")', 'parser.error("wrong")',
+    'add("--x", help="unheard of")', 'files.read_bytes(path, cure="unheard of")'])
+def test_a_message_without_korean_is_found(tmp_path, line):
+    (tmp_path / "x.py").write_text(line)
+    assert [number for number, _ in untranslated(tmp_path / "x.py")][:1] == [1]
 
 
 def test_every_korean_sentence_is_used():
-    constants = {node.value.lower() for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))
+    """In the sources, as the first line of a script's documentation, or by the system, of a fault."""
+    trees = [ast.parse(path.read_text()) for path in SOURCES]
+    constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert [english for english in KOREAN if english.lower() not in constants] == []
+    first_lines = {ast.get_docstring(tree).splitlines()[0].lower() for tree in trees if ast.get_docstring(tree)}
+    known = constants | first_lines | {os.strerror(number).lower() for number in errno.errorcode}
+    assert [english for english in KOREAN if english.lower() not in known] == []
 
 
 @pytest.mark.parametrize("english", KOREAN)
 def test_korean_fills_in_the_same_fields(english):
     def fields(sentence):
-        """Return the names and forms of a sentence's fields."""
-        return sorted((name, form) for _, name, form, _ in string.Formatter().parse(sentence) if name is not None)
+        """Return the names and forms of a sentence's fields; one may stand twice."""
+        return {field[1:] for field in string.Formatter().parse(sentence) if field[1] is not None}
 
     assert fields(english) == fields(KOREAN[english])
     assert any("가" <= letter <= "힣" for letter in KOREAN[english])
