@@ -38,7 +38,7 @@ def main():
     right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
                                lambda line: print(line, file=sys.stderr, flush=True),
                                lambda lines: print(*lines, sep="\n", flush=True))
-    print(text("written : {path}", path=f"{out}/results.md, results.csv, results.png"))
+    print(text("written : {path}", path=", ".join([f"{out}/results.md", "results.csv", "results.png"])))
     return 0 if right else 1
 
 

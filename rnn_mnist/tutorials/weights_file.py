@@ -119,7 +119,7 @@ def _unpickled(content):
 def _taken(stack, n):
     """Return the last n values of a stack, taken off."""
     if len(stack) < n:
-        raise IndexError("a value is missing")
+        raise IndexError(text("a value is missing"))
     values = stack[-n:]
     del stack[-n:]
     return values
@@ -141,7 +141,7 @@ def _with_items(items, target):
 def _named(module, name):
     """Return what stands for one of NumPy's names; raise UserError for any other name."""
     if type(module) is not str or type(name) is not str:
-        raise TypeError("a name is no text")
+        raise TypeError(text("a name is no text"))
     if (module, name) not in _NAMES:
         raise UserError("the pickle names {module:.40}.{name:.40}, which could run code: refused; only NumPy arrays "
                         "are read", module=module, name=name)
