@@ -23,6 +23,7 @@ from rnn_mnist.console.output import note, plain
 # Colours that colour-blind people tell apart (M. Okabe and K. Ito, 2008), without the yellow that vanishes on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#707070"
+INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}  # what every image of a digit is shown with: black on white
 
 # Fonts with Hangul, best first: Windows, macOS, Linux. The last is the face of Noto's collection file that an older
 # matplotlib sees; it holds Hangul, too.
@@ -48,6 +49,11 @@ def text(english, **values):
 def data_name(kind):
     """Return what a picture calls the data: loud unless it is the original MNIST."""
     return text(languages.loud(kind))
+
+
+def data_color(*kinds):
+    """Return the colour of words about data of some kinds: black only if all is the original MNIST."""
+    return "black" if {*kinds} == {languages.ORIGINAL} else COLORS[1]
 
 
 def _language():
