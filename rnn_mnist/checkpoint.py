@@ -25,12 +25,12 @@ from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
 from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import check_state, read_validation
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError, convert, read, setting
 from rnn_mnist.datasets.files import npz_readers
 
 STATE_FILES = ("last.json", "previous.json")
 NPZ_EXTRA = 2**20  # bytes that an npz may have beyond its arrays: some 400 for each
-CURE = f"put it back, or repeat the run by {script('rerun')} "
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def check_settings(run, state):
     """Raise UserError unless the settings of a Run are those that a State was saved with."""
     guard.check_size(n_weights(run.config), _paths(run.path, state.step)[0])
     if state.config != settings_digest(run.config):
-        raise UserError(f"{run}/config.json: edited or damaged: its settings are not those of the checkpoint")
+        raise UserError("{run}/config.json: edited or damaged: its settings are not those of the checkpoint", run=run)
 
 
 def save_checkpoint(run, state, step, write_variables, weights, best=False):
@@ -121,7 +121,7 @@ def read_state(run, name, best=False):
     check_state(state, path)
     for step, digest in [(state.step, state.digest)] + [(state.best_step, state.best_digest)] * best:
         if step >= 0 and _digest(_paths(run, step)) != digest:
-            raise UserError(f"{_prefix(run, step)}.*: damaged: not what {name} knows them by")
+            raise UserError("{prefix}.*: damaged: not what {name} knows them by", prefix=_prefix(run, step), name=name)
     return state
 
 
@@ -165,12 +165,13 @@ def copied(run, step, digest):
             try:
                 shutil.copyfile(path, copy)
             except FileNotFoundError as error:
-                raise UserError(f"{path}: cannot be read ({error.strerror}): {CURE}{run}") from None
+                cure = _cure(run)
+                raise UserError("{path}: cannot be read ({e}): {cure}", path=path, e=why(error), cure=cure) from None
             except OSError as error:
                 error.filename = folder
                 raise
         if _digest(copies) != digest:
-            raise UserError(f"{_prefix(run, step)}.*: damaged: {CURE}{run}")
+            raise UserError("{prefix}.*: damaged: {cure}", prefix=_prefix(run, step), cure=_cure(run))
         yield str(copies[1].with_suffix(""))
 
 
@@ -182,9 +183,10 @@ def find_state(run, best=False):
             try:
                 return read_state(run, name, best)
             except UserError as error:
-                complaints.append(str(error))
-    raise UserError(complaints[0] if complaints else f"{folder}: last.json is missing: the run was stopped before its "
-                    "first step, or its checkpoints were taken away: start it anew")
+                complaints.append(error)
+    raise complaints[0] if complaints else UserError(
+        "{folder}: last.json is missing: the run was stopped before its first step, or its checkpoints were taken "
+        "away: start it anew", folder=folder)
 
 
 def restore_files(run, state):
@@ -199,6 +201,11 @@ def restore_files(run, state):
     for folder in (run, run / "checkpoints"):
         for path in folder.glob(f".*{files.BESIDE}"):
             path.unlink()
+
+
+def _cure(run):
+    """Return what to do about a checkpoint that can't be read."""
+    return text("put it back, or repeat the run by {command}", command=f"{script('rerun')} {run}")
 
 
 def _prefix(run, step):
@@ -218,7 +225,7 @@ def _digest(paths):
     """Return the SHA-256 (hex) of files, one after the other; raise UserError, naming it, if one can't be read."""
     found = hashlib.sha256()
     for path in paths:
-        with files.opened(path, guard.MAX_BYTES, f"{CURE}{path.parents[1]}") as file:
+        with files.opened(path, guard.MAX_BYTES, _cure(path.parents[1])) as file:
             hashlib.file_digest(file, lambda: found)
     return found.hexdigest()
 
@@ -227,7 +234,7 @@ def _parse_state(path):
     """Return the State in a file, whether or not the files that it names are whole."""
     body = files.read_json(path)
     if body.pop("digest_of_all", None) != files.digest(body):
-        raise UserError(f"{path}: damaged, or from another version: its content does not match its digest")
+        raise UserError("{path}: damaged, or from another version: its content does not match its digest", path=path)
     return read({"weights": "", "best_weights": "", **body}, path, State)[0]  # earlier versions had neither
 
 

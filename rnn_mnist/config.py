@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, fields
 
 from rnn_mnist.console.forms import MAX_EPOCHS
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.machine import ARM, DEFAULT_ISA
 from rnn_mnist.console.settings import UserError, changed, check_applies, convert, named, setting
 
@@ -40,9 +41,8 @@ class Config:
     n_neurons: int = setting(150, "units of each recurrent layer", group="network", needs=RNN, low=1, high=16_384)
     order: str = setting("rows", "order", group="network", needs=RNN,
                          choices=("rows", "columns", "reversed", "pixels", "permuted"))
-    permutation: str = setting("92916", "which permutation: the seed of one drawn by NumPy's legacy generator, or "
-                               f"{BIT_REVERSAL}", rare="network", needs=("order", ("permuted",)), metavar="SEED",
-                               also=(int,))
+    permutation: str = setting("92916", "seed of the permutation, drawn by NumPy's legacy generator, or bit-reversal",
+                               rare="network", needs=("order", ("permuted",)), metavar="SEED", also=(int,))
     rows_from: int = setting(0, "first row of the image that is read", rare="network", needs=RNN, low=0,
                              high=N_ROWS - 1)
     rows_to: int = setting(N_ROWS, "row that reading ends before", rare="network", needs=RNN, low=1, high=N_ROWS)
@@ -108,7 +108,7 @@ class RunOptions:
     histograms: bool = setting(False, "write histograms of the weights for TensorBoard", rare="output")
     threads: int = setting(0, "threads that compute; 0: one per replica and core", rare="training", low=0, high=1024)
     run_name: str | None = setting(None, "name of the run's folder", group="output", metavar="NAME")
-    runs_dir: str = setting("runs", "folder that holds the runs", group="output")
+    runs_dir: str = setting("runs", "folder that holds the runs", rare="output")
     verbose: bool = setting(False, "let TensorFlow's messages through", rare="output")
 
     def __post_init__(self):
@@ -133,38 +133,39 @@ def _check_together(config):
     """Raise UserError for settings that are fine alone but not together."""
     n_steps, n_inputs = config.n_steps, config.n_inputs
     if n_steps * n_inputs != N_PIXELS:
-        cure = f", so give {named('n_inputs', N_PIXELS // n_steps)}" if N_PIXELS % n_steps == 0 else ""
-        raise UserError(f"{named('n_steps', n_steps)} times {named('n_inputs', n_inputs)} is {n_steps * n_inputs}: "
-                        f"it must be {N_PIXELS}, the pixels of an image{cure}")
+        cure = text(", so give {n_inputs}", n_inputs=named("n_inputs", N_PIXELS // n_steps)) * (N_PIXELS % n_steps == 0)
+        raise UserError("{a} times {b} is {n}: it must be 784, the pixels of an image{cure}", n=n_steps * n_inputs,
+                        a=named("n_steps", n_steps), b=named("n_inputs", n_inputs), cure=cure)
     if config.order == "pixels" and n_inputs != 1:
-        raise UserError(f"{named('order', 'pixels')} reads one pixel after the other: leave out {named('n_steps')} and "
-                        f"{named('n_inputs')}, or read in rows")
+        raise UserError("{order} reads one pixel after the other: leave out {n_steps} and {n_inputs}, or read in rows",
+                        order=named("order", "pixels"), n_steps=named("n_steps"), n_inputs=named("n_inputs"))
     _check_reading(config)
     if config.model == "mlp" and not config.hidden_sizes:
-        raise UserError(f"{named('hidden_sizes')} needs at least one number, such as "
-                        f"{named('hidden_sizes', [128, 84])}")
+        raise UserError("{hidden_sizes} needs at least one number, such as {example}",
+                        hidden_sizes=named("hidden_sizes"), example=named("hidden_sizes", [128, 84]))
     if config.valid_fraction and config.n_valid:
-        raise UserError(f"{named('valid_fraction')} takes the place of {named('n_valid')}: add {named('n_valid', 0)}")
+        raise UserError("{name} takes the place of {n_valid}: add {none}", name=named("valid_fraction"),
+                        n_valid=named("n_valid"), none=named("n_valid", 0))
     for name in ("patience", "valid_steps"):
         if getattr(config, name) and not (config.valid_fraction or config.n_valid):
-            raise UserError(f"{named(name)} needs validation images: keep some images with {named('n_valid')}")
+            raise UserError("{a} needs validation images: keep some images with {b}", a=named(name), b=named("n_valid"))
 
 
 def _check_reading(config):
     """Raise UserError if an image can't be read as the settings say, or a cell can't be trained so."""
     n_rows, seed = config.rows_to - config.rows_from, config.permutation
     if n_rows < 1:
-        raise UserError(f"{named('rows_from', config.rows_from)} and {named('rows_to', config.rows_to)} leave no row: "
-                        "the first must be less")
+        raise UserError("{rows_from} and {rows_to} leave no row: the first must be less",
+                        rows_from=named("rows_from", config.rows_from), rows_to=named("rows_to", config.rows_to))
     if n_rows < N_ROWS and config.order == "columns":
-        raise UserError(f"{named('order', 'columns')} reads parts of all rows at each step: leave out "
-                        f"{named('rows_from')} and {named('rows_to')}")
+        raise UserError("{order} reads parts of all rows at each step: leave out {rows_from} and {rows_to}",
+                        order=named("order", "columns"), rows_from=named("rows_from"), rows_to=named("rows_to"))
     if N_ROWS * n_rows % config.n_inputs:
-        raise UserError(f"the pixels of {n_rows} rows do not fill steps of {named('n_inputs', config.n_inputs)}: read "
-                        "more or fewer rows")
+        raise UserError("the pixels of {n_rows} rows do not fill steps of {n_inputs}: read more or fewer rows",
+                        n_rows=n_rows, n_inputs=named("n_inputs", config.n_inputs))
     if seed != BIT_REVERSAL and not (re.fullmatch("0|[1-9][0-9]{0,9}", seed) and int(seed) < 2**32):
-        raise UserError(f"{named('permutation')} must be a whole number from 0 to {2**32 - 1}, or {BIT_REVERSAL}, got "
-                        f"{seed!r:.60}")
+        raise UserError("{permutation} must be a whole number from 0 to {most}, or {word}, got {seed!r:.60}",
+                        permutation=named("permutation"), most=2**32 - 1, word=BIT_REVERSAL, seed=seed)
     if config.bidirectional and config.bptt_steps:
-        raise UserError(f"{named('bptt_steps')} cuts the gradient before the last steps, and the last steps of one "
-                        f"direction are the first of the other: leave it out with {named('bidirectional')}")
+        raise UserError("{a} cuts the gradient before the last steps, and the last steps of one direction are the "
+                        "first of the other: leave it out with {b}", a=named("bptt_steps"), b=named("bidirectional"))

@@ -77,22 +77,23 @@ def _split(split, config):
     images, labels = split
     n = len(images)
     if config.n_subset > n:
-        raise UserError(f"{named('n_subset', config.n_subset)} is more than the {n} training images there are")
+        raise UserError("{n_subset} is more than the {n} training images there are",
+                        n_subset=named("n_subset", config.n_subset), n=n)
     if config.n_subset:
         chosen = np.random.RandomState(config.subset_seed).permutation(n)[-config.n_subset:]
         images, labels, n = images[chosen], labels[chosen], config.n_subset
     asked = named(*("valid_fraction", config.valid_fraction) if config.valid_fraction else ("n_valid", config.n_valid))
     n_valid = round(n * config.valid_fraction) if config.valid_fraction else config.n_valid
     if n_valid >= n:
-        raise UserError(f"{asked} leaves none of the {n} training images for training: give less")
+        raise UserError("{asked} leaves none of the {n} training images for training: give less", asked=asked, n=n)
     if config.valid_fraction and not n_valid:
-        raise UserError(f"{asked} of {n} training images is not even one: give more")
+        raise UserError("{asked} of {n} training images is not even one: give more", asked=asked, n=n)
     if config.batch_size > n - n_valid:
-        raise UserError(f"{named('batch_size', config.batch_size)} is more than the {n - n_valid} images left for "
-                        f"training: give at most {named('batch_size', n - n_valid)}")
+        raise UserError("{a} is more than the {n} images left for training: give at most {b}", n=n - n_valid,
+                        a=named("batch_size", config.batch_size), b=named("batch_size", n - n_valid))
     if config.valid_steps >= (n_steps := (n - n_valid) // config.batch_size) > 0:
-        raise UserError(f"{named('valid_steps', config.valid_steps)} is never within an epoch, which has {n_steps} "
-                        "steps: give less")
+        raise UserError("{valid_steps} is never within an epoch, which has {n_steps} steps: give less",
+                        valid_steps=named("valid_steps", config.valid_steps), n_steps=n_steps)
     first, last = slice(0, n_valid), slice(n_valid, n)
     if config.valid_fraction:
         first, last = slice(n - n_valid, n), slice(0, n - n_valid)

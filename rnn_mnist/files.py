@@ -8,6 +8,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError
 
 MAX_BYTES = 64_000_000
@@ -16,24 +17,25 @@ BESIDE = ".tmp"  # ending of the hidden files that are being written, or were wh
 
 
 @contextlib.contextmanager
-def opened(path, limit=MAX_BYTES, cure=CURE):
+def opened(path, limit=MAX_BYTES, cure=None):
     """Give a regular file, open for reading bytes; raise UserError if it, or it within the block, can't be read.
 
-    One of more than `limit` bytes is refused.
+    One of more than `limit` bytes is refused. cure: what to do then, in the language; CURE if nothing is said.
     """
+    cure = cure or text(CURE)
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise UserError(f"{path}: not a file: {cure}")
+            raise UserError("{path}: not a file: {cure}", path=path, cure=cure)
         if status.st_size > limit:
-            raise UserError(f"{path}: larger than {limit // 1_000_000} MB: {cure}")
+            raise UserError("{path}: larger than {n} MB: {cure}", path=path, n=limit // 1_000_000, cure=cure)
         with open(path, "rb") as file:
             yield file
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}): {cure}") from None
+        raise UserError("{path}: cannot be read ({reason}): {cure}", path=path, reason=why(error), cure=cure) from None
 
 
-def read_bytes(path, limit=MAX_BYTES, cure=CURE):
+def read_bytes(path, limit=MAX_BYTES, cure=None):
     """Return the content of a file; raise UserError as opened does."""
     with opened(path, limit, cure) as file:
         return file.read()
@@ -44,7 +46,7 @@ def read_text(path):
     try:
         return read_bytes(path).decode()
     except UnicodeDecodeError:
-        raise UserError(f"{path}: is not text: {CURE}") from None
+        raise UserError("{path}: is not text: {cure}", path=path, cure=text(CURE)) from None
 
 
 def read_json(path):
@@ -53,9 +55,9 @@ def read_json(path):
         values = json.loads(read_text(path))
         json.dumps(values, ensure_ascii=False).encode()  # half a surrogate pair would fail where it is written
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({str(error)[:80]}): {CURE}") from None
+        raise UserError("{path}: not valid JSON ({e!s:.80}): {cure}", path=path, e=error, cure=text(CURE)) from None
     if not isinstance(values, dict):
-        raise UserError(f"{path}: holds no JSON object: {CURE}")
+        raise UserError("{path}: holds no JSON object: {cure}", path=path, cure=text(CURE))
     return values
 
 

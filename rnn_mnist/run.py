@@ -9,7 +9,7 @@ from pathlib import Path
 from rnn_mnist import files
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import forms, guard
-from rnn_mnist.console.languages import kind_of
+from rnn_mnist.console.languages import kind_of, text
 from rnn_mnist.console.output import plain, say
 from rnn_mnist.console.settings import UserError, read, resume_hint
 
@@ -24,10 +24,11 @@ class Run:
         self.path, self._known_as = Path(path), str(known_as or path)
         missing = [name for name in NEEDED if not os.path.lexists(self.path / name)]
         if len(missing) == 1:
-            raise UserError(f"{path}: {missing[0]} is missing: the folder is no longer a whole run: put it back"
-                            + " (an empty one is enough to resume)" * (missing == ["metrics.csv"]))
+            hint = text(" (an empty one is enough to resume)") if missing == ["metrics.csv"] else ""
+            raise UserError("{path}: {name} is missing: the folder is no longer a whole run: put it back{hint}",
+                            path=path, name=missing[0], hint=hint)
         if missing:
-            raise UserError(f"{path}: no run directory (it would hold config.json and metrics.csv)")
+            raise UserError("{path}: no run directory (it would hold config.json and metrics.csv)", path=path)
         guard.check_plain(self.path)
 
     def __str__(self):
@@ -70,7 +71,8 @@ class Run:
         result = files.read_json(path)
         digest = result.pop("digest", None)
         if digest != files.digest(result) or not forms.is_result(result):
-            raise UserError(f"{path}: damaged or edited: delete it and score the run again by {resume_hint(self)}")
+            how = resume_hint(self)
+            raise UserError("{path}: damaged or edited: delete it and score the run again by {how}", path=path, how=how)
         return result
 
     def evaluate(self, **where):
@@ -131,7 +133,7 @@ def find_runs(folder="runs"):
     """Return the Runs in a folder, at any depth, sorted, but for hidden folders; one that is a run is its only one."""
     folder = Path(folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder: give a run directory, such as runs/NAME")
+        raise UserError("{folder}: no such folder: give a run directory, such as runs/NAME", folder=folder)
     runs = []
     for root, folders, _ in os.walk(folder):
         place = Path(root)

@@ -155,7 +155,7 @@ class _Trainer:
             self.finish(state)
         except Diverged as error:
             where = f"epoch {state.epoch:03d}, step {error.args[0] + 1}"
-            self.run.log(f"stopped : {where}: the loss or a weight is not finite, or too large")
+            self.run.log(log.diverged_line(where))
             raise Stopped("diverged: {where}: the loss or a weight is not finite, or too large: try a lower {setting}; "
                           "the epochs before are kept in {run}", 3, where=where, setting=named("learning_rate"),
                           run=self.run) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError
 
 
@@ -30,7 +31,7 @@ def main():
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}: choose another folder") from None
+        raise UserError("--out {out}: {reason}: choose another folder", out=out, reason=why(error)) from None
     loading("NumPy")
     from benchmarking import rounds
 
@@ -39,7 +40,7 @@ def main():
     right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
                                lambda line: print(line, file=sys.stderr, flush=True),
                                lambda lines: print(*lines, sep="\n", flush=True))
-    print(f"written : {out}/results.md, results.csv, results.png")
+    print(text("written : {path}", path=", ".join([f"{out}/results.md", "results.csv", "results.png"])))
     return 0 if right else 1
 
 

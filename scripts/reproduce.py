@@ -22,7 +22,7 @@ from rnn_mnist.tutorials.experiments import choose, expected_time, listing
 def main():
     """Parse, run the experiments, print the table."""
     parser = Parser(__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="all, or some of those that --list shows")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="all, or any of those that --list shows")
     parser.add_argument("--list", action="store_true", help="show the experiments and the time they take")
     parser.add_argument("--long", action="store_true", help="run those, too, that take long: see --list")
     parser.add_argument("--weights", metavar="PATH", help="weights for numpy-inference: a file or a run directory")

@@ -13,6 +13,7 @@ identical, 1 different, 2 not to be compared.
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
 from rnn_mnist.console.guard import noting_signals
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 
 
@@ -26,7 +27,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     if (args.run is None) == (args.compare_only is None):
-        parser.error("give one RUN to repeat, or --compare-only RUN RUN")
+        parser.error(text("give one RUN to repeat, or --compare-only RUN RUN"))
     from rnn_mnist.analysis.rerun import expectation, rerun, verdict
     say(expectation(*(args.compare_only or [args.run]))[1])
     pair = args.compare_only or (args.run, rerun(args.run, args.runs_dir, args.data_dir, args.init_from,

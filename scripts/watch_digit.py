@@ -25,7 +25,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     if (args.image is None) == (args.test_index is None):
-        parser.error("give either a picture or --test-index N")
+        parser.error(text("give either a picture or --test-index N"))
     watched = Run(args.run)
     loading("TensorFlow")
     from rnn_mnist.analysis.watch import draw, report, watch

@@ -34,8 +34,8 @@ class Inspection(NamedTuple):
 def open_states(run):
     """Return (Config, {name: array}) of a Run, for inspect; raise UserError if it has no steps."""
     if run.config.model != "rnn":
-        raise UserError(f"{run}: an {run.config.model} reads an image all at once and has no steps: "
-                        f"give a run of {script('train_rnn')}")
+        raise UserError("{run}: an {model} reads an image all at once and has no steps: give a run of {command}",
+                        run=run, model=run.config.model, command=script("train_rnn"))
     with run.open_network() as network:
         return network.config, network.weights()
 

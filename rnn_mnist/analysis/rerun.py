@@ -15,6 +15,7 @@ from rnn_mnist.config import Config
 from rnn_mnist.console import machine
 from rnn_mnist.console.forms import METRICS, TIMES
 from rnn_mnist.console.guard import check_data
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError, resume_hint
 from rnn_mnist.datasets.files import Source, load_arrays
 from rnn_mnist.run import Run
@@ -45,13 +46,13 @@ def read_finished(path):
     run = Run(str(path))
     result = run.result
     if result is None:
-        raise UserError(f"{run} is not finished: go on with it by {resume_hint(run)}")
+        raise UserError("{run} is not finished: go on with it by {how}", run=run, how=resume_hint(run))
     config, metrics = run.config, run.metrics
     if result["config"] != files.digest(asdict(config)):
-        raise UserError(f"{run}/config.json: edited after the run: its result came from other settings")
+        raise UserError("{run}/config.json: edited after the run: its result came from other settings", run=run)
     if len(metrics) != result["epochs"]:
-        raise UserError(f"{run}/metrics.csv: has {len(metrics)} epochs, result.json {result['epochs']}: "
-                        "restore the file")
+        raise UserError("{run}/metrics.csv: has {n} epochs, result.json {epochs}: restore the file", run=run,
+                        n=len(metrics), epochs=result["epochs"])
     try:
         environment = run.environment
     except UserError:
@@ -85,18 +86,20 @@ def run_differences(first, second):
     """
     for name, value in asdict(first.config).items():
         if value != getattr(second.config, name):
-            yield f"setting {name} : {value} | {getattr(second.config, name)}"
+            yield text("setting {name} : {value} | {other}", name=name, value=value, other=getattr(second.config, name))
     for i, (row, row_2) in enumerate(zip(first.metrics, second.metrics, strict=False)):
         for name in METRICS:
             if name not in TIMES and row[name] != row_2[name]:
-                yield f"first difference : epoch {i:03d} {name} : {row[name]} | {row_2[name]}"
+                yield text("first difference : epoch {i:03d} {name} : {value} | {other}", i=i, name=name,
+                           value=row[name], other=row_2[name])
                 return
     if len(first.metrics) != len(second.metrics):
-        yield f"epochs recorded : {len(first.metrics)} | {len(second.metrics)}"
+        yield text("epochs recorded : {n} | {other}", n=len(first.metrics), other=len(second.metrics))
         return
     for name in sorted((first.result.keys() & second.result.keys()) - set(NOT_COMPARED)):
         if first.result[name] != second.result[name]:
-            yield f"result {name} : {first.result[name]} | {second.result[name]}"
+            yield text("result {name} : {value} | {other}", name=name, value=first.result[name],
+                       other=second.result[name])
 
 
 def expectation(path, other=None):
@@ -108,16 +111,18 @@ def expectation(path, other=None):
     first, second = _kind(run), _kind_here(run.config) if other is None else _kind(read_finished(other))
     unknown = [name for name in first if MISSING in (first[name], second[name])]
     if unknown:
-        return False, f"kind unknown : environment.json lacks {', '.join(unknown)}: the bits need not be the same"
-    differing = [f"{name} {first[name]} | {second[name]}" for name in first
+        return False, text("kind unknown : environment.json lacks {names}: the bits need not be the same",
+                           names=", ".join(map(text, unknown)))
+    differing = [f"{text(name)} {first[name]} | {second[name]}" for name in first
                  if first[name] != second[name] or THEN in first[name]]
     if differing:
-        return False, f"two kinds : {', '.join(differing)}: they round otherwise, so the bits need not be the same"
+        return False, text("two kinds : {names}: they round otherwise, so the bits need not be the same",
+                           names=", ".join(differing))
     tried = (first["system"], first["machine"]) == TRIED
-    must = ("with the same settings and data they must be identical" if tried else
-            "not tried on such machines, so identical bits are not promised")
-    words = ", ".join(f"{name} {value}" for name, value in first.items())
-    return True, f"same kind : {words}: {must}"
+    must = text("with the same settings and data they must be identical" if tried else
+                "not tried on such machines, so identical bits are not promised")
+    words = ", ".join(f"{text(name)} {value}" for name, value in first.items())
+    return True, text("same kind : {words}: {must}", words=words, must=must)
 
 
 def _kind(run):
@@ -143,19 +148,20 @@ def _one_line(value):
 def agreements(first, second):
     """Yield, for each epoch and the result, to how many decimals the figures of two FinishedRuns agree."""
     for i, (row, row_2) in enumerate(zip(first.metrics, second.metrics, strict=False)):
-        yield _agreement(f"epoch {i:03d}", row, row_2, [name for name in METRICS if name[:4] in ("acc_", "loss")])
-    yield _agreement("result", first.result, second.result, ("acc_test", "loss_test"))
+        figures = [name for name in METRICS if name[:4] in ("acc_", "loss")]
+        yield _agreement(text("epoch {i:03d}", i=i), row, row_2, figures)
+    yield _agreement(text("result"), first.result, second.result, ("acc_test", "loss_test"))
 
 
 def _agreement(where, figures, others, names):
     words = [f"{name} {_decimals(figures[name], others[name])}" for name in names if None not in (
         figures[name], others[name])]
-    return f"{where}, decimals that agree : {' '.join(words)}"
+    return text("{where}, decimals that agree : {figures}", where=where, figures=" ".join(words))
 
 
 def _decimals(a, b):
     """Return to how many decimals two numbers agree: they differ by less than half of the last one."""
-    return "all" if a == b else max(0, math.floor(-math.log10(2 * abs(a - b))))
+    return text("all") if a == b else max(0, math.floor(-math.log10(2 * abs(a - b))))
 
 
 def environment_differences(first, second):
@@ -170,10 +176,10 @@ def environment_differences(first, second):
         value, value_2 = (_one_line(each.get(name, MISSING)) for each in (first, second))
         if name == "instruction_sets":
             words, words_2 = value.split(), value_2.split()
-            value, value_2 = (" ".join(word for word in mine if word not in theirs) or "no others"
+            value, value_2 = (" ".join(word for word in mine if word not in theirs) or text("no others")
                               for mine, theirs in ((words, words_2), (words_2, words)))
         if value != value_2:
-            yield f"environment {name} : {value} | {value_2}"
+            yield text("environment {name} : {value} | {other}", name=name, value=value, other=value_2)
 
 
 def verdict(path, other):
@@ -184,9 +190,9 @@ def verdict(path, other):
     first, second = read_finished(path), read_finished(other)
     result, found = first.result, list(run_differences(first, second))
     if not found:
-        return True, [f"identical : {result['epochs']} epochs, acc_test : {result['acc_test']:.4f}, "
-                      f"weights : {result['weights']}"]
+        return True, [text("identical : {epochs} epochs, acc_test : {acc:.4f}, weights : {digest}",
+                           epochs=result["epochs"], acc=result["acc_test"], digest=result["weights"])]
     comparable = result["epochs"] == second.result["epochs"] and not expectation(path, other)[0]
     agreeing = agreements(first, second) if comparable else []
-    elsewhere = list(environment_differences(first.environment, second.environment)) or ["environment : the same"]
-    return False, [f"different : {path} | {other}", *found, *agreeing, *elsewhere]
+    elsewhere = list(environment_differences(first.environment, second.environment)) or [text("environment : the same")]
+    return False, [text("different : {run} | {other}", run=path, other=other), *found, *agreeing, *elsewhere]

@@ -23,7 +23,8 @@ def show_data(image, folder, data="auto", data_dir=None, offline=False):
     arrays, *source = load_arrays(data, data_dir, offline)
     train, test, source = Split(*arrays[:2]), Split(*arrays[2:]), Source(*source)
     if not 0 <= image < len(train.labels):
-        raise UserError(f"{named('image', image)}: the training images are numbered 0 to {len(train.labels) - 1}")
+        raise UserError("{image}: the training images are numbered 0 to {n}", image=named("image", image),
+                        n=len(train.labels) - 1)
     from rnn_mnist.plots import data as plots  # matplotlib takes half a second to import
     lines, folder = [*describe(train, test, source), "", *as_characters(train, image)], Path(folder)
     return lines, [plots.draw_samples(*train, source.kind, folder / "samples.png"),

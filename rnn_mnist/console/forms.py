@@ -44,7 +44,7 @@ def read_metrics(content, path):
     rows = _read_rows(content, path, METRICS, MAX_EPOCHS, MAY_BE_EMPTY)
     for i, row in enumerate(rows):
         if row["epoch"] != i:
-            raise UserError(f"{path}: row {i + 2} is damaged: epoch {row['epoch']:.60g}")
+            raise UserError("{path}: row {n} is damaged: epoch {epoch:.60g}", path=path, n=i + 2, epoch=row["epoch"])
         row["epoch"] = i
     return rows
 
@@ -54,9 +54,9 @@ def read_validation(content, path):
     rows = _read_rows(content, path, VALIDATION, MAX_VALIDATIONS)
     steps = [row["step"] for row in rows]
     if any(step != int(step) or step <= before for step, before in zip(steps, [0, *steps], strict=False)):
-        raise UserError(f"{path}: damaged: its steps do not go up")
+        raise UserError("{path}: damaged: its steps do not go up", path=path)
     if not all(0 <= row["acc_valid"] <= 1 for row in rows):
-        raise UserError(f"{path}: damaged: an accuracy cannot be")
+        raise UserError("{path}: damaged: an accuracy cannot be", path=path)
     return [{**row, "step": int(row["step"])} for row in rows]
 
 
@@ -74,10 +74,10 @@ def best_validation(metrics, within):
 def _read_rows(content, path, columns, most, may_be_empty=()):
     """Return the rows of a CSV text as dicts of finite floats, or None where a column that may be is empty."""
     if content.count("\n") > most + 1:
-        raise UserError(f"{path}: more rows than the {most} a run may have: the file is damaged")
+        raise UserError("{path}: more rows than the {most} a run may have: the file is damaged", path=path, most=most)
     head, *lines = content.split("\n")
     if head.rstrip() != ",".join(columns):
-        raise UserError(f"{path}: its header is not {','.join(columns)}: the file is damaged")
+        raise UserError("{path}: its header is not {head}: the file is damaged", path=path, head=",".join(columns))
     rows = []
     for line in lines[:-1]:
         try:
@@ -86,7 +86,7 @@ def _read_rows(content, path, columns, most, may_be_empty=()):
             if not all(math.isfinite(value) for value in values if value is not None):
                 raise ValueError
         except ValueError:
-            raise UserError(f"{path}: row {len(rows) + 2} is damaged: {line:.60}") from None
+            raise UserError("{path}: row {n} is damaged: {line:.60}", path=path, n=len(rows) + 2, line=line) from None
         rows.append(dict(zip(columns, values, strict=True)))
     return rows
 
@@ -111,12 +111,14 @@ def check_state(state, path):
     within = read_validation(state.validation, f"{path}, validation") if state.validation else []
     best = state.best_epoch
     if len(rows) != state.epoch or (state.step < 0 and (state.epoch or state.n_steps)):
-        raise UserError(f"{path}: damaged: epoch {state.epoch} after {len(rows)} rows of metrics, step {state.step}")
+        raise UserError("{path}: damaged: epoch {epoch} after {n} rows of metrics, step {step}", path=path,
+                        epoch=state.epoch, n=len(rows), step=state.step)
     if not state.n_correct <= state.n_images or not -1 <= best < state.epoch + bool(within):
-        raise UserError(f"{path}: damaged: {state.n_correct} right of {state.n_images} images, best epoch {best}")
+        raise UserError("{path}: damaged: {n_correct} right of {n_images} images, best epoch {best}", path=path,
+                        n_correct=state.n_correct, n_images=state.n_images, best=best)
     candidates = [row["acc_valid"] for row in (*rows[best:best + 1], *within)]
     if best >= 0 and (state.best_acc_valid not in candidates or state.best_step < 0):
-        raise UserError(f"{path}: damaged: epoch {best} is not the best")
+        raise UserError("{path}: damaged: epoch {best} is not the best", path=path, best=best)
 
 
 def check_position(run, state, n_images, batch_size):
@@ -128,5 +130,6 @@ def check_position(run, state, n_images, batch_size):
     at_best = state.best_step in (-1, last) or (state.validation and first < state.best_step < last)
     if (state.n_steps >= n_steps or state.n_images != done or not at_best
             or state.step not in (-1, state.epoch * n_steps + state.n_steps)):
-        raise UserError(f"{run}/checkpoints: damaged: step {state.step} can't be step {state.n_steps} of {n_steps} in "
-                        f"epoch {state.epoch}: repeat the run by {script('rerun')} {run}")
+        raise UserError("{run}/checkpoints: damaged: step {step} can't be step {done} of {n_steps} in epoch {epoch}: "
+                        "repeat the run by {command}", run=run, step=state.step, done=state.n_steps, n_steps=n_steps,
+                        epoch=state.epoch, command=f"{script('rerun')} {run}")

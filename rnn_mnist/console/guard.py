@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rnn_mnist.console import machine, output
 from rnn_mnist.console.command import handling_signals, out_of_memory
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.log import resume_command
 from rnn_mnist.console.output import note, plain
 from rnn_mnist.console.settings import UserError, differences, named, resume_hint, sort
@@ -37,8 +38,8 @@ def check_plain(run):
                            "is a file of two names (a hard link)" if name in names and status.st_nlink > 1 else
                            "is too large" if status.st_size > MAX_BYTES else None)
                 if problem:
-                    raise UserError(f"{path}: {problem}, which the files of a run must not be: copy what it stands for "
-                                    "in its place, or delete it")
+                    raise UserError("{path}: {problem}, which the files of a run must not be: copy what it stands for "
+                                    "in its place, or delete it", path=path, problem=text(problem))
 
 
 def shortened(name, n_bytes=100):
@@ -53,21 +54,23 @@ def check_place(options, exists_ok=False):
     """
     name, parent = options.run_name, Path(options.runs_dir)
     if not options.runs_dir or plain(options.runs_dir) != options.runs_dir:
-        raise UserError(f"{named('runs_dir')} '{options.runs_dir}' must name a folder, in UTF-8 and without control "
-                        "characters")
+        raise UserError("{runs_dir} '{folder}' must name a folder, in UTF-8 and without control characters",
+                        runs_dir=named("runs_dir"), folder=options.runs_dir)
     check_utf8(parent)
     if name is not None and (plain(name) != name or not _PLAIN_NAME.fullmatch(name) or _RESERVED.fullmatch(name)):
-        raise UserError(f"{named('run_name')} '{name}' must be a plain folder name on every system: not empty, no "
-                        "separators, none of <>:\"|?* or of the control characters, no dot or space at its end, not a "
-                        "device of Windows such as CON")
+        raise UserError("{run_name} '{name}' must be a plain folder name on every system: not empty, no separators, "
+                        "none of <>:\"|?* or of the control characters, no dot or space at its end, not a device of "
+                        "Windows such as CON", run_name=named("run_name"), name=name)
     if name is not None and not exists_ok and os.path.lexists(parent / name):
-        raise UserError(f"{named('run_name', name)}: {parent / name} exists: choose another name, or go on with it by "
-                        f"{resume_hint(parent / name)}")
+        raise UserError("{run_name}: {path} exists: choose another name, or go on with it by {how}",
+                        run_name=named("run_name", name), path=parent / name, how=resume_hint(parent / name))
     existing = next(folder for folder in (parent, *parent.absolute().parents) if os.path.lexists(folder))
     if not existing.is_dir():
-        raise UserError(f"{named('runs_dir')} {parent}: {existing} is not a folder")
+        raise UserError("{runs_dir} {parent}: {existing} is not a folder", runs_dir=named("runs_dir"), parent=parent,
+                        existing=existing)
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"{named('runs_dir')} {parent}: {existing} cannot be written to: choose another folder")
+        raise UserError("{runs_dir} {parent}: {existing} cannot be written to: choose another folder",
+                        runs_dir=named("runs_dir"), parent=parent, existing=existing)
 
 
 def new_folder(parent, name, automatic):
@@ -80,10 +83,12 @@ def new_folder(parent, name, automatic):
             return path
         except FileExistsError:  # of two processes with one name, one is first
             if name:
-                raise UserError(f"{path} exists: choose another {named('run_name')}") from None
+                raise UserError("{path} exists: choose another {run_name}", path=path,
+                                run_name=named("run_name")) from None
         except OSError as error:
-            other = f"{named('run_name')} or {named('runs_dir')}" if name else named("runs_dir")
-            raise UserError(f"cannot make {path}: {error.strerror}: choose another {other}") from None
+            other = [named("run_name")] * bool(name) + [named("runs_dir")]
+            raise UserError("cannot make {path}: {reason}: choose another {other}", path=path, reason=why(error),
+                            other=text(" or ").join(other)) from None
 
 
 def settings_to_resume(run, state, changes):
@@ -97,39 +102,44 @@ def settings_to_resume(run, state, changes):
         given["isa"] = machine.resolve(given["isa"])
     target, options_then = replace(config, **given), replace(options, **given_options)
     if changed := [name for name in differences(target, config) if name != "epochs"]:
-        raise UserError(f"{named(changed[0])} would change the result of {run}: start a new run instead")
+        raise UserError("{name} would change the result of {run}: start a new run instead", name=named(changed[0]),
+                        run=run)
     if moved := [name for name in differences(options_then, options) if name in ("run_name", "runs_dir")]:
-        raise UserError(f"{named(moved[0])} has no effect on {run}: leave it out, or move the folder")
+        raise UserError("{name} has no effect on {run}: leave it out, or move the folder", name=named(moved[0]),
+                        run=run)
     if options_then.init_from != options.init_from and (state.step >= 0 or not config.init_weights):
-        raise UserError(f"{named('init_from')} has no effect on {run}, which has begun already: leave it out")
+        raise UserError("{init_from} has no effect on {run}, which has begun already: leave it out",
+                        init_from=named("init_from"), run=run)
     if "epochs" not in given and config.epochs != state.epochs:
-        raise UserError(f"{run}/config.json asks for {config.epochs} epochs, its checkpoint for {state.epochs}: "
-                        f"say which by {named('epochs', 'N')}")
+        raise UserError("{run}/config.json asks for {epochs} epochs, its checkpoint for {others}: say which by {give}",
+                        run=run, epochs=config.epochs, others=state.epochs, give=named("epochs", "N"))
     if target.epochs < state.epoch + bool(state.n_steps):
-        raise UserError(f"{named('epochs', target.epochs)}: {run} has gone further, to epoch {state.epoch:03d}: "
-                        "give more")
+        raise UserError("{epochs}: {run} has gone further, to epoch {epoch:03d}: give more",
+                        epochs=named("epochs", target.epochs), run=run, epoch=state.epoch)
     return target, options_then
 
 
 def check_data_dir(run, options, changes):
     """Raise UserError if the folder of data that a Run had is no longer there and changes name no other."""
     if options.data_dir and "data_dir" not in changes and not os.path.exists(options.data_dir):
-        raise UserError(f"{run}/config.json: its data_dir {options.data_dir:.200} is not there: say where by "
-                        f"{named('data_dir')}")
+        raise UserError("{run}/config.json: its data_dir {folder:.200} is not there: say where by {data_dir}",
+                        run=run, folder=options.data_dir, data_dir=named("data_dir"))
 
 
 def check_data(run, digest, source):
     """Raise UserError unless the digest of a Run's data is that of a Source."""
     if digest != source.digest:
-        raise UserError(f"{run} was trained on other data than that found ({source.kind}, {source.where}): give the "
-                        f"folder of the former by {named('data_dir')}")
+        raise UserError("{run} was trained on other data than that found ({kind}, {where}): give the folder of the "
+                        "former by {data_dir}", run=run, kind=text(source.kind), where=text(source.where),
+                        data_dir=named("data_dir"))
 
 
 def check_size(n_weights, path):
     """Raise UserError if a checkpoint's file has less than so many weights: the network is built before it is read."""
     with contextlib.suppress(OSError):  # whoever reads it will say so
         if os.path.getsize(path) < 4 * n_weights:
-            raise UserError(f"{path}: too small for the network of config.json: one of them was edited or damaged")
+            raise UserError("{path}: too small for the network of config.json: one of them was edited or damaged",
+                            path=path)
 
 
 def check_utf8(path):
@@ -137,7 +147,7 @@ def check_utf8(path):
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
-        raise UserError(f"{path}: its path is not UTF-8, as TensorFlow needs it: rename the folder") from None
+        raise UserError("{path}: its path is not UTF-8, as TensorFlow needs it: rename the folder", path=path) from None
 
 
 @contextlib.contextmanager
@@ -154,10 +164,10 @@ def locked(run, timeout=0):
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise UserError(f"{run}: another process is training into it: wait for it or stop it") from None
+        raise UserError("{run}: another process is training into it: wait for it or stop it", run=run) from None
     except OSError as error:
-        raise UserError(f"{run}: cannot be written to ({error.strerror or error}): make it writable, "
-                        "or go on with a copy of it") from None
+        raise UserError("{run}: cannot be written to ({reason}): make it writable, or go on with a copy of it",
+                        run=run, reason=why(error)) from None
     try:
         yield
     finally:
@@ -192,10 +202,11 @@ def telling_how_to_go_on(run, config):
     try:
         yield
     except OSError as error:
-        where = error.filename or ("standard output" if error.strerror else run)
-        raise UserError(f"{where}: {error.strerror or error}: make room or mend it, then go on by {command}") from None
+        where = error.filename or (text("standard output") if error.strerror else run)
+        raise UserError("{where}: {reason}: make room or mend it, then go on by {command}", where=where,
+                        reason=why(error), command=command) from None
     except MemoryError as error:
-        raise UserError(f"{out_of_memory(error)}; go on by {command}") from None
+        raise UserError("{reason}; go on by {command}", reason=out_of_memory(error), command=command) from None
     finally:
         output.goes_on_in = None
 
@@ -206,7 +217,7 @@ def left_out():
     try:
         yield
     except UserError as error:
-        note(f"left out: {error}")
+        note(text("left out: {error}", error=error))
 
 
 @contextlib.contextmanager
@@ -216,4 +227,4 @@ def only_noted(what):
         yield
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        note(f"note: {what}: {reason}")
+        note(text("note: {what}: {reason}", what=text(what), reason=reason))

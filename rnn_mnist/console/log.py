@@ -68,6 +68,11 @@ def interrupted_line(state, number):
     return f"interrupted : {signal.Signals(number).name} at {_place(state)}"
 
 
+def diverged_line(where):
+    """Return the line of a training that cannot go on, at an epoch and step."""
+    return f"stopped : {where}: the loss or a weight is not finite, or too large"
+
+
 def resumed_line(state):
     """Return the line of where a run goes on, after an interruption, a kill or its end; state: the checkpoint.State."""
     origin = f"the checkpoint of step {state.step}" if state.step >= 0 else "the start"

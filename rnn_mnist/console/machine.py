@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
 
@@ -60,8 +61,8 @@ def resolve(isa):
     if isa == "native":
         return there[-1]
     if isa not in there:
-        raise UserError(f"{named('isa', isa)}: this processor has {', '.join(there)} only: add "
-                        f"{named('isa', there[-1])}, whose bits are others")
+        raise UserError("{isa}: this processor has {there} only: add {give}, whose bits are others",
+                        isa=named("isa", isa), there=", ".join(there), give=named("isa", there[-1]))
     return isa
 
 
@@ -74,7 +75,8 @@ def to_look_with(isa, run=None):
     there = available()
     here = _in_use or (isa if isa in there else there[-1])
     if run and here != isa:
-        note(f"note: {run} was trained with {isa} and is computed with {here} here: figures agree within rounding")
+        note(text("note: {run} was trained with {isa} and is computed with {here} here: figures agree within rounding",
+                  run=run, isa=isa, here=here))
     return here
 
 
@@ -96,8 +98,8 @@ def use(isa):
     global _in_use
     isa = resolve(isa)
     if _in_use not in (None, isa):
-        raise UserError(f"{named('isa', isa)}: this process computes with {_in_use} already, and it can use one only: "
-                        "start a process for each")
+        raise UserError("{isa}: this process computes with {in_use} already, and it can use one only: start a process "
+                        "for each", isa=named("isa", isa), in_use=_in_use)
     _in_use = isa
     if isa != ARM:
         os.environ[ISA_VARIABLE] = isa.upper()
@@ -124,8 +126,8 @@ def check_process():
     if sys.flags.optimize > 1:
         raise UserError("tf_keras needs the texts that python -OO and PYTHONOPTIMIZE=2 leave out: start without")
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") not in set("0123"):
-        raise UserError(f"TF_CPP_MIN_LOG_LEVEL is '{os.environ['TF_CPP_MIN_LOG_LEVEL']}': set it to 0, 1, 2 or 3, or "
-                        "unset it")
+        raise UserError("TF_CPP_MIN_LOG_LEVEL is '{level}': set it to 0, 1, 2 or 3, or unset it",
+                        level=os.environ["TF_CPP_MIN_LOG_LEVEL"])
     _check_limit(MIN_MEMORY)
 
 
@@ -145,8 +147,8 @@ def _check_limit(needed):
         import resource
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         if 0 <= limit < needed:
-            raise UserError(f"this process may use {limit / 1e9:.1f} GB of memory addresses (ulimit -v), and "
-                            f"TensorFlow needs {needed / 1e9:.1f} for this: raise the limit")
+            raise UserError("this process may use {limit:.1f} GB of memory addresses (ulimit -v), and TensorFlow needs "
+                            "{needed:.1f} for this: raise the limit", limit=limit / 1e9, needed=needed / 1e9)
 
 
 def check_installed():
@@ -154,11 +156,12 @@ def check_installed():
     found = {package: version_of(package) for package in ("tensorflow", "tf_keras")}
     for package, version in found.items():
         if version is None:
-            raise UserError(f"{package} is not installed: run '{CURE}'")
+            raise UserError("{package} is not installed: run '{command}'", package=package, command=CURE)
     minor = ".".join(found["tensorflow"].split(".")[:2])
     if minor != ".".join(found["tf_keras"].split(".")[:2]):
-        raise UserError(f"tensorflow {found['tensorflow']} needs tf_keras {minor}, but tf_keras {found['tf_keras']} is "
-                        f"installed: run '{CURE}'")
+        raise UserError("tensorflow {tensorflow} needs tf_keras {minor}, but tf_keras {tf_keras} is installed: run "
+                        "'{command}'", tensorflow=found["tensorflow"], minor=minor, tf_keras=found["tf_keras"],
+                        command=CURE)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ import os
 import sys
 import unicodedata
 
+from rnn_mnist.console.languages import text
+
 goes_on_in = None  # the log that is written whether or not somebody reads standard output
 _GONE = (errno.EPIPE, errno.EIO)  # what writing gives when `head` has read enough, or a terminal was closed
 
@@ -75,5 +77,5 @@ class _Patient(io.FileIO):
             if error.errno not in _GONE and self.fileno() == 1:  # a full disk is told, on stderr if that can be
                 raise
             if self.fileno() == 1 and goes_on_in:
-                note(f"note: nobody reads this any more: the training goes on, see {goes_on_in}")
+                note(text("note: nobody reads this any more: the training goes on, see {path}", path=goes_on_in))
             return len(content)

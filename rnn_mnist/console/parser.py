@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=doc, formatter_class=_Help, allow_abbrev=False, **kwargs)
         self.rare_flags, self.shows_all = rare_flags, "--help-all" in sys.argv
         if rare_flags:
-            self.add_argument("--help-all", action="help", help="show the rare flags, too")
+            self.add_argument("--help-all", action="help", help="show all flags, rare ones too")
 
     def group(self, title):
         """Return the group of flags with a title, made if there is none yet."""
@@ -85,7 +85,6 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         """Print one line on stderr and exit with 2."""
-        message = text(message)
         output.note(text("error: {message} ({flag} lists the flags)", message=message,
                          flag="--help-all" if self.rare_flags else "--help"))
         sys.exit(2)

@@ -69,14 +69,16 @@ def convert(settings):
             other, counted = item.metadata["at_most"]
             value, most = getattr(settings, item.name), getattr(settings, other)
             if value > most:
-                raise UserError(f"{named(item.name, value)} is more than the {most} {counted}: give at most "
-                                f"{named(item.name, most)}")
+                raise UserError("{name} is more than the {most} {counted}: give at most {give}",
+                                name=named(item.name, value), most=most, counted=text(counted),
+                                give=named(item.name, most))
 
 
 def changed(settings, given):
     """Return settings with those given in a dict; others that no longer apply fall back to their default."""
     if not dataclasses.is_dataclass(settings):
-        raise UserError(f"settings must be a Config, or named as in n_neurons=100, got {settings!r:.60}")
+        raise UserError("settings must be a Config, or named as in n_neurons=100, got {settings!r:.60}",
+                        settings=settings)
     values = {**vars(settings), **given}
     stale = {item.name: item.default for item in dataclasses.fields(settings)
              if item.name not in given and not applies(values, item)}
@@ -103,11 +105,12 @@ def read(values, where, *kinds):
     known = {item.name for kind in kinds for item in dataclasses.fields(kind)}
     for problem, keys in (("unknown key", set(values) - known), ("missing key", known - set(values))):
         if keys:
-            raise UserError(f"{where}: {problem} '{sorted(keys)[0]}': the file is not from this version or was edited")
+            raise UserError("{where}: {problem} '{key}': the file is not from this version or was edited", where=where,
+                            problem=text(problem), key=sorted(keys)[0])
     try:
         return [kind(**part) for kind, part in zip(kinds, sort(values, *kinds), strict=True)]
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
+        raise UserError("{where}: {error}", where=where, error=error) from None
 
 
 def differences(settings, base):
@@ -127,13 +130,15 @@ def _converted(item, value):
     numbers = value if kind is tuple and isinstance(value, list | tuple) else (value,)
     wanted = (int, float) if kind is float else (int,) if kind is tuple else (kind, *limits.get("also", ()))
     if wrong := [number for number in numbers if type(number) not in wanted]:
-        raise UserError(f"{named(item.name)} must be {_TYPE_WORDS[kind]}, got {wrong[0]!r:.60}")
+        raise UserError("{name} must be {what}, got {value!r:.60}", name=named(item.name), what=text(_TYPE_WORDS[kind]),
+                        value=wrong[0])
     if len(numbers) > limits.get("longest", len(numbers)):
-        raise UserError(f"{named(item.name)} must be at most {limits['longest']} numbers, got {len(numbers)}")
+        raise UserError("{name} must be at most {longest} numbers, got {n}", name=named(item.name),
+                        longest=limits["longest"], n=len(numbers))
     if "choices" in limits and value not in limits["choices"]:
         near = meant(value, limits["choices"])
-        raise UserError("{setting} must be one of {choices}, got {value}{hint}", setting=named(item.name),
-                        choices=", ".join(limits["choices"]), value=f"{value!r:.60}",
+        raise UserError("{name} must be one of {choices}, got {value!r:.60}{hint}", name=named(item.name),
+                        choices=", ".join(limits["choices"]), value=value,
                         hint=text(": did you mean {near}?", near=near) if near else "")
     for number in numbers if kind in (int, float, tuple) else ():
         _check_range(item.name, number, limits)
@@ -146,11 +151,14 @@ _TYPE_WORDS = {int: "a whole number", float: "a number", bool: "true or false", 
 def _check_range(name, number, limits):
     """Raise UserError unless a number is finite and within [low, high]."""
     if not -(2**63) < number < 2**63 or not math.isfinite(number):
-        raise UserError(f"{named(name)} must be a finite number of reasonable size, got {number!r:.60}")
+        raise UserError("{name} must be a finite number of reasonable size, got {number!r:.60}", name=named(name),
+                        number=number)
     if "low" in limits and number < limits["low"]:
-        raise UserError(f"{named(name)} must be at least {limits['low']}, got {number}")
+        raise UserError("{name} must be at least {low}, got {number}", name=named(name), low=limits["low"],
+                        number=number)
     if "high" in limits and number > limits["high"]:
-        raise UserError(f"{named(name)} must be at most {limits['high']}, got {number}")
+        raise UserError("{name} must be at most {high}, got {number}", name=named(name), high=limits["high"],
+                        number=number)
 
 
 def applies(values, item):
@@ -166,6 +174,8 @@ def check_applies(settings, item):
     if not applies(vars(settings), item):
         other, values = item.metadata["needs"]
         if values is None:
-            raise UserError(f"{named(item.name)} has no effect without {named(other)}: leave it out, or give both")
-        raise UserError(f"{named(item.name)} has no effect with {other} {getattr(settings, other)}: "
-                        f"leave it out (it is for {other} {' or '.join(values)})")
+            raise UserError("{name} has no effect without {other}: leave it out, or give both", name=named(item.name),
+                            other=named(other))
+        raise UserError("{name} has no effect with {other} {value}: leave it out (it is for {other} {values})",
+                        name=named(item.name), other=other, value=getattr(settings, other),
+                        values=text(" or ").join(values))

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import named
 from rnn_mnist.files import MAX_BYTES, write
 
@@ -28,8 +29,7 @@ MIRRORS = (
     ("https://ossci-datasets.s3.amazonaws.com/mnist/", "mnist-idx", GZIPS),
     ("https://storage.googleapis.com/cvdf-datasets/mnist/", "mnist-idx", GZIPS),
 )
-HOW_TO_GET = (f"fetch {MIRRORS[0][0]}mnist.npz, or {', '.join(GZIPS)} from {MIRRORS[1][0]} or {MIRRORS[2][0]}, "
-              "and give their folder by")
+_URLS = [url for url, *_ in MIRRORS]
 TIMEOUT = 5  # seconds without an answer after which a mirror counts as dead
 WHOLE_TIME = 600  # seconds after which a mirror is given up, whatever it has sent
 
@@ -38,6 +38,12 @@ def cache_folder():
     """Return the path of our cache: RNN_MNIST_CACHE, or the platform's usual place."""
     import platformdirs
     return os.environ.get("RNN_MNIST_CACHE") or platformdirs.user_cache_dir("rnn_mnist", appauthor=False)
+
+
+def how_to_get():
+    """Return the words that say where MNIST is to be had, and by what to name its folder."""
+    return text("fetch {url}mnist.npz, or {names} from {mirror} or {other}, and give their folder by {data_dir}",
+                url=_URLS[0], names=", ".join(GZIPS), mirror=_URLS[1], other=_URLS[2], data_dir=named("data_dir"))
 
 
 def find_mnist(offline):
@@ -50,8 +56,8 @@ def find_mnist(offline):
             return _path(folder, files), None
     damaged = [os.path.join(folder, name) for folder, files in places for name, digest in files.items()
                if os.path.exists(os.path.join(folder, name)) and not _is_sound(os.path.join(folder, name), digest)]
-    reasons = [f"{path} has the wrong SHA-256 and is not used" for path in damaged]
-    hindrance = f"{named('offline')} forbids the download" if offline else _hindrance(cache)
+    reasons = [text("{path} has the wrong SHA-256 and is not used", path=path) for path in damaged]
+    hindrance = text("{offline} forbids the download", offline=named("offline")) if offline else _hindrance(cache)
     if hindrance:
         return None, "; ".join(dict.fromkeys([*reasons, hindrance]))
     for url, place, files in MIRRORS:
@@ -84,7 +90,8 @@ def _hindrance(cache):
         os.makedirs(cache, exist_ok=True)
         tempfile.TemporaryFile(dir=cache).close()
     except OSError as error:
-        return f"cannot write to the cache folder {cache} ({error.strerror}), set RNN_MNIST_CACHE to another"
+        return text("cannot write to the cache folder {cache} ({reason}), set RNN_MNIST_CACHE to another", cache=cache,
+                    reason=why(error))
     return None
 
 
@@ -92,19 +99,19 @@ def _fetch(url, folder, files):
     """Fetch files into a folder, each whole and verified or not at all; return None, or why it failed."""
     host, end = url.split("/")[2], time.monotonic() + WHOLE_TIME
     if not _answers(url + next(iter(files))):
-        return f"no answer from {host}"
+        return text("no answer from {host}", host=host)
     try:
         for name, digest in files.items():
             path = os.path.join(folder, name)
             if not _is_sound(path, digest):
                 content = _within(end - time.monotonic(), _download, url + name, end)
                 if hashlib.sha256(content).hexdigest() != digest:
-                    raise ValueError(f"{name} has the wrong SHA-256")
+                    raise ValueError(text("{name} has the wrong SHA-256", name=name))
                 os.makedirs(folder, exist_ok=True)
                 write(path, content)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120] or f"not done in {WHOLE_TIME} seconds"
-        return f"download from {host} failed: {reason}"
+        reason = " ".join(str(error).split())[:120] or text("not done in {n} seconds", n=WHOLE_TIME)
+        return text("download from {host} failed: {reason}", host=host, reason=reason)
     return None
 
 
@@ -138,7 +145,7 @@ class _Bounded(io.BytesIO):
     def write(self, content):
         """Append bytes."""
         if self.tell() + len(content) > MAX_BYTES:
-            raise OSError(f"a file is larger than {MAX_BYTES // 1_000_000} MB")
+            raise OSError(text("a file is larger than {n} MB", n=MAX_BYTES // 1_000_000))
         if time.monotonic() > self.end:
             raise TimeoutError
         return super().write(content)

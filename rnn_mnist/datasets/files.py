@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist.console.languages import ORIGINAL, OTHER, SYNTHETIC
+from rnn_mnist.console.languages import ORIGINAL, OTHER, SYNTHETIC, text, why
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import download, synthetic
@@ -68,21 +68,24 @@ def _find(data, data_dir, offline):
     """Return (four arrays, their path or None if drawn)."""
     if data == "synthetic":
         if data_dir is not None:
-            raise UserError(f"{named('data', 'synthetic')} reads no files: leave out {named('data_dir')}")
+            raise UserError("{data} reads no files: leave out {data_dir}", data=named("data", "synthetic"),
+                            data_dir=named("data_dir"))
         return synthetic.load_digits(download.cache_folder()), None
     given = data_dir, os.environ.get("RNN_MNIST_DATA") or None
     for origin, path in zip((named("data_dir"), "RNN_MNIST_DATA"), given, strict=True):
         if path is not None:
             path = os.path.expanduser(path)
             if not os.path.exists(path):
-                raise UserError(f"{origin}: no such file or folder '{path}': give the folder that holds MNIST")
+                raise UserError("{origin}: no such file or folder '{path}': give the folder that holds MNIST",
+                                origin=origin, path=path)
             return read_arrays(path), path
-    path, why = download.find_mnist(offline)
+    path, reason = download.find_mnist(offline)
     if path is not None:
         return read_arrays(path), path
     if data == "mnist":
-        raise UserError(f"no MNIST on this machine ({why}): {download.HOW_TO_GET} {named('data_dir')}")
-    note(f"NOTE: NO MNIST ON THIS MACHINE ({why}): USING SYNTHETIC DIGITS. These scores are not MNIST scores.")
+        raise UserError("no MNIST on this machine ({reason}): {cure}", reason=reason, cure=download.how_to_get())
+    note(text("NOTE: NO MNIST ON THIS MACHINE ({reason}): USING SYNTHETIC DIGITS. These scores are not MNIST scores.",
+              reason=reason))
     return synthetic.load_digits(download.cache_folder()), None
 
 
@@ -108,9 +111,11 @@ def read_arrays(path):
     for k in (0, 2):
         images, labels = arrays[k], arrays[k + 1]
         if len(images) != len(labels):
-            raise UserError(f"{files[k + 1]}: {len(labels)} labels for the {len(images)} images of {files[k]}")
+            raise UserError("{path}: {n} labels for the {n_images} images of {images}", path=files[k + 1],
+                            n=len(labels), n_images=len(images), images=files[k])
         if labels.max() > 9:
-            raise UserError(f"{files[k + 1]}: label {labels.max()} (at {np.argmax(labels > 9)}), expected 0 to 9")
+            raise UserError("{path}: label {label} (at {place}), expected 0 to 9", path=files[k + 1],
+                            label=labels.max(), place=np.argmax(labels > 9))
     return tuple(arrays)
 
 
@@ -119,7 +124,7 @@ def _idx_paths(folder):
     try:
         os.listdir(folder)
     except OSError as error:
-        raise UserError(f"{folder}: cannot be read ({error.strerror})") from None
+        raise UserError("{folder}: cannot be read ({reason})", folder=folder, reason=why(error)) from None
     found, missing = [], []
     for name, _, n_dims, _ in PARTS:
         names = [f"{name}{mark}idx{n_dims}-ubyte{end}" for mark in "-." for end in ("", ".gz")]
@@ -131,52 +136,56 @@ def _idx_paths(folder):
     if missing and not found and os.path.lexists(os.path.join(folder, "mnist.npz")):
         return None
     if missing:
-        other = "" if found else " and no mnist.npz"
-        raise UserError(f"{folder}: no {', '.join(missing)}{other}: put the four MNIST files or an mnist.npz there")
+        raise UserError("{folder}: no {names}: put the four MNIST files or an mnist.npz there", folder=folder,
+                        names=text(" and no ").join([", ".join(missing), *([] if found else ["mnist.npz"])]))
     return found
 
 
 def _read_idx(path, n_dims):
     """Return the uint8 array of an IDX file, gzip or raw."""
-    stream = io.BytesIO(read_bytes(path, MAX_BYTES, "put the data file itself there"))
+    stream = io.BytesIO(read_bytes(path, MAX_BYTES, text("put the data file itself there")))
     if stream.getvalue()[:2] == b"\x1f\x8b":
         stream = gzip.GzipFile(fileobj=stream)
     try:
         header = stream.read(4 + 4 * n_dims)
         if len(header) < 4 + 4 * n_dims:
-            raise UserError(f"{path}: {'too short for an IDX header' if header else 'empty'}: {AGAIN}")
+            problem = text("too short for an IDX header" if header else "empty")
+            raise UserError("{path}: {problem}: {again}", path=path, problem=problem, again=text(AGAIN))
         magic, *shape = struct.unpack(f">{1 + n_dims}I", header)
         if magic != 0x800 + n_dims:
-            raise UserError(f"{path}: magic number {magic}, expected {0x800 + n_dims}: not an IDX file of "
-                            f"{'images' if n_dims == 3 else 'labels'}")
+            raise UserError("{path}: magic number {magic}, expected {wanted}: not an IDX file of {what}", path=path,
+                            magic=magic, wanted=0x800 + n_dims, what=text("images" if n_dims == 3 else "labels"))
         _check_shape(shape, path)
         return np.frombuffer(_read_rest(stream, math.prod(shape), path), np.uint8).reshape(shape)
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: damaged or cut off ({error}): {AGAIN}") from None
+        raise UserError("{path}: damaged or cut off ({error}): {again}", path=path, error=error,
+                        again=text(AGAIN)) from None
 
 
 def _read_npz(path):
     """Return the four arrays of an npz with Keras' keys."""
-    content = read_bytes(path, MAX_BYTES, "give a folder, or an mnist.npz")
+    content = read_bytes(path, MAX_BYTES, text("give a folder, or an mnist.npz"))
     try:
         archive = open_npz(content)
         missing = [key for _, key, _, _ in PARTS if f"{key}.npy" not in archive.namelist()]
         if missing:
-            raise UserError(f"no array named {', '.join(missing)}: add what is missing")
+            raise UserError("no array named {names}: add what is missing", names=", ".join(missing))
         return [_read_part(archive, key, n_dims) for _, key, n_dims, _ in PARTS]
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("{path}: {error}", path=path, error=error) from None
     except Exception as error:  # zipfile and NumPy raise a dozen kinds on damaged bytes; all mean the same
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(f"{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz") from None
+        raise UserError("{path}: not a sound npz ({reason}): give a folder, or a whole mnist.npz", path=path,
+                        reason=reason) from None
 
 
 def _read_part(archive, key, n_dims):
     """Return the uint8 array of images or labels under a key of an npz."""
     array = read_npy(archive, key, np.uint8, MAX_IMAGES * (784 if n_dims == 3 else 1))
     if array.ndim != n_dims or not array.flags.c_contiguous:
-        expected = "[n, 28, 28] in C order" if n_dims == 3 else "[n]"
-        raise UserError(f"{key}: shape {array.shape!s:.60}, expected {expected}")
+        expected = text("[n, 28, 28] in C order") if n_dims == 3 else "[n]"
+        raise UserError("{key}: shape {shape!s:.60}, expected {expected}", key=key, shape=array.shape,
+                        expected=expected)
     _check_shape(array.shape, key)
     return array
 
@@ -184,7 +193,7 @@ def _read_part(archive, key, n_dims):
 def open_npz(content):
     """Return the ZipFile of an npz's bytes."""
     if content.count(b"PK\1\2") > MAX_MEMBERS:
-        raise UserError(f"holds more than {MAX_MEMBERS} files: give an npz of a few arrays")
+        raise UserError("holds more than {most} files: give an npz of a few arrays", most=MAX_MEMBERS)
     return zipfile.ZipFile(io.BytesIO(content))
 
 
@@ -205,16 +214,18 @@ def read_npy(archive, key, dtype, limit):
     kind = np.dtype(dtype)
     info = archive.getinfo(f"{key}.npy")
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UserError(f"{key}: packed otherwise than NumPy does: save it by numpy.savez_compressed")
+        raise UserError("{key}: packed otherwise than NumPy does: save it by numpy.savez_compressed", key=key)
     with archive.open(info) as stream, warnings.catch_warnings(action="ignore"):
         if np.lib.format.read_magic(stream) != (1, 0):  # numpy.save writes others only for records
-            raise UserError(f"{key}: unusual type, expected {kind}: save it as {kind}")
+            raise UserError("{key}: unusual type, expected {kind}: save it as {kind}", key=key, kind=kind)
         shape, column_order, found = np.lib.format.read_array_header_1_0(stream)
         if found != kind:
-            raise UserError(f"{key}: type {found!s:.40}, expected {kind}: save it as {kind}")
+            raise UserError("{key}: type {found!s:.40}, expected {kind}: save it as {kind}", key=key, found=found,
+                            kind=kind)
         n_bytes = kind.itemsize * math.prod(shape)
         if min(shape, default=0) < 0 or n_bytes > limit:
-            raise UserError(f"{key}: says it holds {shape!s:.60} values, expected at most {limit // 10**6} MB: {AGAIN}")
+            raise UserError("{key}: says it holds {shape!s:.60} values, expected at most {n} MB: {again}", key=key,
+                            shape=shape, n=limit // 10**6, again=text(AGAIN))
         content = _read_rest(stream, n_bytes, key)
     return np.frombuffer(content, kind).reshape(shape, order="F" if column_order else "C")
 
@@ -222,9 +233,11 @@ def read_npy(archive, key, dtype, limit):
 def _check_shape(shape, where):
     """Raise UserError unless a shape [n, 28, 28] or [n] is that of a reasonable number of items."""
     if tuple(shape[1:]) not in ((), (28, 28)):
-        raise UserError(f"{where}: images of {shape[1]} x {shape[2]} pixels, expected 28 x 28")
+        raise UserError("{where}: images of {height} x {width} pixels, expected 28 x 28", where=where,
+                        height=shape[1], width=shape[2])
     if not 0 < shape[0] <= MAX_IMAGES:
-        raise UserError(f"{where}: says it holds {shape[0]!s:.20} items, expected 1 to {MAX_IMAGES}")
+        raise UserError("{where}: says it holds {n!s:.20} items, expected 1 to {most}", where=where, n=shape[0],
+                        most=MAX_IMAGES)
 
 
 def _read_rest(stream, n_bytes, where):
@@ -232,6 +245,9 @@ def _read_rest(stream, n_bytes, where):
     n_chunks = n_bytes // CHUNK + 1  # so that a byte too many is seen, and a checksum at the end compared
     content = b"".join(islice(iter(lambda: stream.read(CHUNK), b""), n_chunks))
     if len(content) != n_bytes:
-        problem = "cut off: too short for" if len(content) < n_bytes else "more bytes than"
-        raise UserError(f"{where}: {problem} the {n_bytes} bytes it says it holds: {AGAIN}")
+        if len(content) < n_bytes:
+            raise UserError("{where}: cut off: too short for the {n} bytes it says it holds: {again}", where=where,
+                            n=n_bytes, again=text(AGAIN))
+        raise UserError("{where}: more bytes than the {n} bytes it says it holds: {again}", where=where, n=n_bytes,
+                        again=text(AGAIN))
     return content

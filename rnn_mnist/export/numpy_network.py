@@ -10,6 +10,7 @@ import numpy as np
 
 from rnn_mnist.cells import activation_of, cell_of, layer_scopes
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS, Config
+from rnn_mnist.console.languages import text
 from rnn_mnist.data import pixel_order
 
 _NONE = np.zeros(0, np.float32)  # of a shape that no layer's array has
@@ -34,7 +35,7 @@ def network_of(config, variables):
               for layer in [*(f"hidden{i + 1}" for i in range(len(config.hidden_sizes))), "dense"]]
     layers = tuple(tuple(variables.get(name, _NONE) for name in arrays) for arrays in names)
     if [[array.shape for array in arrays] for arrays in layers] != [*_shapes(config, layers)]:
-        raise ValueError("the weights are not those of such a network")
+        raise ValueError(text("the weights are not those of such a network"))
     recurrent = config.model == "rnn"
     return Network(layers, activation_of(config) if recurrent else config.activation, config.pixels,
                    config if recurrent else None)

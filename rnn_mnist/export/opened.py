@@ -38,11 +38,11 @@ def open_scored(run, **changes):
         network = stack.enter_context(Network(replace(config, isa=machine.to_look_with(config.isa, run), **changes)))
         network.restore(prefix)
         if not all(np.isfinite(array).all() for array in network.weights().values()):
-            raise UserError(f"{run}: the weights in its checkpoint are not all finite: repeat it by {script('rerun')} "
-                            f"{run}")
+            raise UserError("{run}: the weights in its checkpoint are not all finite: repeat it by {command}",
+                            run=run, command=f"{script('rerun')} {run}")
         if result and checkpoint.weights_digest(network.weights()) != result["weights"]:
-            raise UserError(f"{run}/result.json: is of other weights than the checkpoint: delete it and score the run "
-                            f"again by {resume_hint(run)}")
+            raise UserError("{run}/result.json: is of other weights than the checkpoint: delete it and score the run "
+                            "again by {how}", run=run, how=resume_hint(run))
         yield network, state, result
 
 
@@ -75,17 +75,18 @@ def _of_scored_state(run, take):
 def _scored_state(run, result):
     """Return the checkpoint's State of the weights that a result is about, or, if that is None, the newest."""
     if not (run.path / "checkpoints").is_dir():
-        raise UserError(f"{run}: has no checkpoints (any more): repeat it by {script('rerun')} {run}")
+        raise UserError("{run}: has no checkpoints (any more): repeat it by {command}", run=run,
+                        command=f"{script('rerun')} {run}")
     best = bool(result) and result["scored"] == "best"
     state = checkpoint.read_state(run.path, "last.json", best) if result else checkpoint.find_state(run.path)
     checkpoint.check_settings(run, state)
     # Patience may have ended a run within an epoch, which is not among those counted.
     if result and (state.epoch != result["epochs"] or (state.n_steps and not best)):
-        raise UserError(f"{run}/result.json: is not of the last checkpoint: delete it and score the run again by "
-                        f"{resume_hint(run)}")
+        raise UserError("{run}/result.json: is not of the last checkpoint: delete it and score the run again by {how}",
+                        run=run, how=resume_hint(run))
     if best:
         state = replace(state, step=state.best_step, digest=state.best_digest, weights=state.best_weights,
                         epoch=state.best_epoch + 1)
     if state.step < 0:
-        raise UserError(f"{run}: has no checkpoint yet: go on with it by {resume_hint(run)}")
+        raise UserError("{run}: has no checkpoint yet: go on with it by {how}", run=run, how=resume_hint(run))
     return state

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_mnist.config import Config
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError, named
 from rnn_mnist.datasets import synthetic
 from rnn_mnist.export.numpy_network import network_of, rounding_bound
@@ -50,7 +51,8 @@ def export_run(run, out=None):
     """
     target = Path(out) if out is not None else run.path / "export"
     if os.path.lexists(target):
-        raise UserError(f"{target} exists: move or delete it, or choose another folder by {named('out')}")
+        raise UserError("{target} exists: move or delete it, or choose another folder by {out}", target=target,
+                        out=named("out"))
     # In one part, as whoever loads the files computes: where a minibatch is cut, its last rows are other images, and
     # oneDNN's products sum the last rows, those that do not fill a block, in another order.
     with open_scored(run, replicas=1) as (network, _, result):
@@ -80,10 +82,11 @@ def _writing_whole(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(folder, beside, copy_function=_copy)
         if os.path.lexists(target):
-            raise UserError(f"{target} exists: another export was faster")
+            raise UserError("{target} exists: another export was faster", target=target)
         os.rename(beside, target)
     except (tf.errors.OpError, shutil.Error) as error:
-        raise OSError(f"cannot write {target}: {' '.join(str(error).split()):.120}") from None
+        raise OSError(text("cannot write {path}: {reason:.120}", path=target, reason=" ".join(str(error).split()))
+                      ) from None
     except OSError as error:
         error.filename = str(target)
         raise
@@ -138,6 +141,7 @@ def _check(path, logits, others, bound):
     """Return the largest difference between the run's logits and a file's; raise UserError if it is above a bound."""
     difference = float(np.abs(logits - others).max())
     if not difference <= bound:
-        raise UserError(f"{path} was not written: read back, its logits differ from the run's by up to "
-                        f"{difference:.2g}, where rounding explains {bound:.2g}")
+        raise UserError("{path} was not written: read back, its logits differ from the run's by up to "
+                        "{difference:.2g}, where rounding explains {bound:.2g}", path=path, difference=difference,
+                        bound=bound)
     return difference

@@ -8,4 +8,5 @@ except ModuleNotFoundError:
     raise
 except Exception as error:  # it reads a matplotlibrc and MPLBACKEND, and raises half a dozen kinds
     reason = " ".join(str(error).split())[:100] or type(error).__name__
-    raise UserError(f"matplotlib cannot be started ({reason}): mend your matplotlibrc or unset MPLBACKEND") from None
+    raise UserError("matplotlib cannot be started ({reason}): mend your matplotlibrc or unset MPLBACKEND",
+                    reason=reason) from None

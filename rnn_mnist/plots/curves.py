@@ -3,7 +3,6 @@
 from matplotlib.ticker import MaxNLocator
 
 from rnn_mnist.console.forms import best_validation
-from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.plots import style
 from rnn_mnist.plots.style import text
 
@@ -14,7 +13,7 @@ def draw_curves(name, metrics, data, path, within=()):
 
     within: what was validated within epochs, a list of {column: number}.
     """
-    figure = style.new_figure(10, 4.2)
+    figure = style.new_figure(10, 5)
     best = best_validation(metrics, within)
     for axes, (measure, label) in zip(figure.subplots(1, 2), (("acc", "accuracy"), ("loss", "loss (nats)")),
                                       strict=True):
@@ -24,14 +23,12 @@ def draw_curves(name, metrics, data, path, within=()):
             axes.plot([row["epochs"] - 1 for row in within], [row[f"{measure}_valid"] for row in within], ".",
                       color=style.COLORS[5], label=text("validation (within an epoch)"), zorder=0)
         if best:
-            axes.axvline(best["trained"] - 1, color=style.GREY, linestyle=":", zorder=0,
-                         label=text("best epoch: {epoch} ({value:.4f})", epoch=best["epoch"],
-                                    value=best[f"{measure}_valid"]))
+            _mark_best(axes, best, best[f"{measure}_valid"])
         style_axes(axes, text("epoch"), text(label))
         if axes.lines:
-            axes.legend()
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)  # it would hide short curves
     figure.suptitle(text("{name}\nlearning curves, {data}", name=style.label(name), data=text(data)),
-                    color="black" if data == ORIGINAL else style.COLORS[1], linespacing=1.4)
+                    color=style.data_color(data), linespacing=1.4)
     return style.save(figure, path)
 
 
@@ -42,6 +39,13 @@ def style_axes(axes, x_label, y_label):
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _mark_best(axes, best, value):
+    """Mark the validation with the best accuracy, of forms.best_validation, and its value, which the label names."""
+    axes.axvline(best["trained"] - 1, color=style.GREY, linestyle=":", zorder=0)
+    axes.plot(best["trained"] - 1, value, "*", color=style.COLORS[6], markersize=13, markeredgecolor="white", zorder=3,
+              label=text("best by accuracy: epoch {epoch} ({value:.4f})", epoch=best["epoch"], value=value))
 
 
 def _draw_line(axes, metrics, column, label, color, line):

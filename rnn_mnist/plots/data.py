@@ -20,7 +20,7 @@ def draw_samples(images, labels, data, path):
         rows.append(np.concatenate([*first, *blank], axis=1))
     figure = style.new_figure(7.2, 6.4)
     axes = figure.subplots()
-    axes.imshow(np.concatenate(rows), cmap="gray_r", vmin=0, vmax=255)
+    axes.imshow(np.concatenate(rows), **style.INK)
     axes.set(xticks=[], yticks=np.arange(N_OUTPUTS) * 28 + 14, ylabel=text("digit"),
              title=text("first training images of each digit\n{data}", data=data_name(data)))
     axes.set_yticklabels(range(N_OUTPUTS))
@@ -33,7 +33,7 @@ def draw_image(number, pixels, label, data, path):
     """Draw a training image with a grey colour bar, beside its 784 pixel values as a line; return the path."""
     figure = style.new_figure(12, 4.2)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.9))
-    shown = left.imshow(pixels, cmap="gray", vmin=0, vmax=255)
+    shown = left.imshow(pixels, **style.INK)
     figure.colorbar(shown, ax=left, label=text("pixel value"), shrink=0.9)
     left.set(xticks=range(0, 28, 7), yticks=range(0, 28, 7), xlabel=text("column"), ylabel=text("row"))
     right.plot(pixels.ravel(), color=style.COLORS[0], linewidth=0.9)

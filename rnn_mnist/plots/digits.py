@@ -1,17 +1,11 @@
-"""The pictures of single digits and of the states: what the network saw, step by step, gradient through time."""
-
-from collections import Counter, defaultdict
-from itertools import cycle, product
+"""The pictures of single digits: what the network saw, and what it believed step by step."""
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.plots import style
 from rnn_mnist.plots.style import data_name, text
-
-INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}
-VANISHED = 1e-12  # share of a curve's largest norm
 
 
 @style.as_shipped
@@ -26,7 +20,7 @@ def draw_prediction(title, picture, pixels, probabilities, path):
         axes[0].imshow(_on_checks(picture), cmap="gray")
         axes[0].set_title(text("the picture"))
         axes[0].set_axis_off()
-    axes[-2].imshow(pixels, **INK)
+    axes[-2].imshow(pixels, **style.INK)
     axes[-2].set(title=text("what the network sees"), xticks=(0, 14, 27), yticks=(0, 14, 27))
     bars = axes[-1].barh(range(10), probabilities, color=style.COLORS[5])
     bars[probabilities.argmax()].set_color(style.COLORS[0])
@@ -73,7 +67,7 @@ def draw_steps(title, pixels, steps, probabilities, accuracy, data, path):
 
 def _show_image(ax, pixels, rows):
     """Show an image, its rows but those from the first of the two given to before the second greyed."""
-    ax.imshow(pixels, extent=(0, 28, 28, 0), **INK)
+    ax.imshow(pixels, extent=(0, 28, 28, 0), **style.INK)
     unread = [part for part in ((0, rows[0]), (rows[1], 28)) if part[0] < part[1]]
     for part in unread:
         ax.axhspan(*part, color=style.GREY, alpha=0.5, linewidth=0)
@@ -89,64 +83,6 @@ def _show_probabilities(ax, probabilities, count):
             label=text("the answer so far"))
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), frameon=False)
     return shades
-
-
-@style.as_shipped
-def draw_gradients(curves, path):
-    """Draw the norm of the gradient at each state, on a logarithmic scale, before and after training; return the path.
-
-    curves: (name, kind, norms at the start [n_read], norms at the end [n_read]) of each run. Those with as many steps
-    share a row of panels; the same kind looks the same in each row.
-    """
-    lengths = sorted({len(norms) for *_, norms in curves})
-    figure = style.new_figure(10, 4.8 * len(lengths))
-    lines = cycle(product(("-", "--", ":", "-."), style.COLORS))
-    looks = defaultdict(lambda: next(lines))  # {(kind, how many of its kind are before it in the row): (line, color)}
-    for part, n in zip(figure.subfigures(len(lengths), 1, squeeze=False)[:, 0], lengths, strict=True):
-        if len(lengths) > 1:
-            part.suptitle(text("{n} time steps", n=n))
-        _draw_norms(part, [curve for curve in curves if len(curve[-1]) == n], looks)
-    figure.suptitle(text("gradient through time"))
-    return style.save(figure, path)
-
-
-def _draw_norms(part, curves, looks):
-    """Draw curves as draw_gradients has them, with as many steps, into a part of a figure."""
-    axes, seen = part.subplots(1, 2, sharex=True, sharey=True), Counter()
-    axes[0].set_yscale("log", nonpositive="clip")  # to zero a curve falls straight down
-    left_out = _set_limits(axes[0], np.array([values for *_, start, end in curves for values in (start, end)]))
-    for name, kind, *norms in curves:
-        line, color = looks[kind, seen[kind]]
-        seen[kind] += 1
-        for ax, values in zip(axes, norms, strict=True):
-            ax.plot(np.arange(1, len(values) + 1), values, linestyle=line, color=color,
-                    marker="." if len(values) <= 60 else "", label=style.label(name))
-    for ax, when in zip(axes, ("start of training", "end of training"), strict=True):
-        ax.set(title=text(when), xlabel=text("time step"))
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.yaxis.set_major_formatter("{x:g}")  # as 10^-3 it would need mathematics, whose minus Korean fonts lack
-        ax.yaxis.set_minor_formatter(NullFormatter())
-        ax.grid(alpha=0.3)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel(text("norm of the loss gradient by the state\n(mean over test images)"), linespacing=1.4)
-    part.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False,
-                title=left_out)
-
-
-def _set_limits(ax, norms):
-    """Let the axis of norms [n_curves, n_steps] end where all of them have vanished; return a text on what is left out.
-
-    Hundreds of steps back they go down to where float32 ends, 1e-45: there is nothing to be compared.
-    """
-    norms = np.where(np.isfinite(norms), norms, 0)
-    peaks = norms.max(axis=1)
-    floor = 10.0 ** np.floor(np.log10(VANISHED * peaks[peaks > 0].min(initial=1)))
-    low = max(floor, norms[norms > 0].min(initial=1))
-    high = max(low, peaks.max())
-    margin = max(1.1 * (high / low) ** 0.05, (120 * low / high) ** 0.5)  # two decades: two labels or more are in sight
-    low, high = max(floor, low / margin), high * margin
-    ax.set_ylim(low, high)
-    return text("not drawn: less than {low:.2g}", low=low) if (norms < low).any() else None
 
 
 def _on_checks(picture):

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import StrMethodFormatter
 
-from rnn_mnist.console.languages import ORIGINAL
 from rnn_mnist.plots import style
 from rnn_mnist.plots.style import text
+
+LEAST_PERCENT = 0.05  # where the scale of the confusion matrix ends: as pale as nothing
 
 
 class Heading(NamedTuple):
@@ -21,17 +22,26 @@ class Heading(NamedTuple):
 
 @style.as_shipped
 def draw_confusion(heading, matrix, path):
-    """Draw how many images of each digit (row) were taken for which (column), int [10, 10]; return the path."""
-    figure = style.new_figure(7, 6.6)
+    """Draw how many images of each digit (row) were taken for which (column), int [10, 10]; return the path.
+
+    Below each number stands what share of the row it is, by which the field is coloured, too.
+    """
+    figure = style.new_figure(9, 8)
     axes = figure.subplots()
+    percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     # A logarithmic scale: beside a thousand right ones, ten wrong ones would be as pale as none.
-    axes.imshow(np.maximum(matrix, 0.5), cmap="Blues", norm=LogNorm(0.5, max(matrix.max(), 1)))
-    for (row, column), count in np.ndenumerate(matrix):
-        if count:
-            dark = np.log(2 * count) > 0.6 * np.log(2 * matrix.max())
-            axes.text(column, row, str(count), ha="center", va="center", color="white" if dark else "black")
+    shades = axes.imshow(np.maximum(percent, LEAST_PERCENT), cmap="Blues", norm=LogNorm(LEAST_PERCENT, 100))
+    for row, column in np.argwhere(matrix):
+        color, x_y = "white" if percent[row, column] > 5 else "black", (column, row)
+        axes.annotate(f"{matrix[row, column]}", x_y, (0, 1), textcoords="offset points", ha="center", fontsize=11,
+                      color=color)
+        axes.annotate(f"{percent[row, column]:.1f} %", x_y, (0, -2), textcoords="offset points", ha="center", va="top",
+                      fontsize=9, color=color)
+    scale = figure.colorbar(shades, ax=axes, shrink=0.8, format="{x:g} %")
+    scale.set_label(text("share of the images of the true digit"))
+    scale.ax.minorticks_off()
     axes.set(xticks=range(10), yticks=range(10), xlabel=text("predicted digit"), ylabel=text("true digit"))
-    _write_heading(figure, heading, "confusion matrix (images)")
+    _write_heading(figure, heading, "confusion matrix (images, share of the row)")
     return style.save(figure, path)
 
 
@@ -45,9 +55,10 @@ def draw_errors(heading, images, errors, path):
     for place, (image, error) in enumerate(zip(images, errors, strict=True), 1):
         axes = figure.add_subplot(4, 8, place)
         axes.set_axis_off()
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255)
+        axes.imshow(image, **style.INK)
         axes.set_title(text("true {true}: {p_true}\npredicted {predicted}: {p}\nimage {image}", **error,
-                            p=_percent(error["probability"]), p_true=_percent(error["probability_true"])), fontsize=8)
+                            p=_percent(error["probability"]), p_true=_percent(error["probability_true"])),
+                       fontsize=8, linespacing=1.3)
     _write_heading(figure, heading, "worst errors" if errors else "no errors")
     return style.save(figure, path)
 
@@ -82,7 +93,7 @@ def draw_reliability(heading, bins, calibration_error, path):
 def _write_heading(figure, heading, what):
     """Write what a picture shows, of which run, on which data; in colour unless that is the original MNIST."""
     figure.suptitle(f"{style.label(heading.name)}\n{text(what)}, {text(heading.data)}, acc_test {heading.acc_test:.4f}",
-                    color="black" if heading.data == ORIGINAL else style.COLORS[1], linespacing=1.4)
+                    color=style.data_color(heading.data), linespacing=1.4)
 
 
 def _percent(share):

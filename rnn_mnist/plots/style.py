@@ -23,6 +23,7 @@ from rnn_mnist.console.output import note, plain
 # Colours that colour-blind people tell apart (M. Okabe and K. Ito, 2008), without the yellow that vanishes on white.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#707070"
+INK = {"cmap": "gray_r", "vmin": 0, "vmax": 255}  # what every image of a digit is shown with: black on white
 
 # Fonts with Hangul, best first: Windows, macOS, Linux. The last is the face of Noto's collection file that an older
 # matplotlib sees; it holds Hangul, too.
@@ -48,6 +49,11 @@ def text(english, **values):
 def data_name(kind):
     """Return what a picture calls the data: loud unless it is the original MNIST."""
     return text(languages.loud(kind))
+
+
+def data_color(*kinds):
+    """Return the colour of words about data of some kinds: black only if all is the original MNIST."""
+    return "black" if {*kinds} == {languages.ORIGINAL} else COLORS[1]
 
 
 def _language():
@@ -85,7 +91,7 @@ def save(figure, path):
         figure.savefig(image, format="png", dpi=120, metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and not path.is_file():  # a pipe or a device, which writing would put a file in the place of
-        raise FileExistsError(errno.EEXIST, "is no file that could be replaced", str(path))
+        raise FileExistsError(errno.EEXIST, languages.text("is no file that could be replaced"), str(path))
     files.write(path, image.getvalue())
     return path
 
@@ -93,8 +99,8 @@ def save(figure, path):
 @functools.cache
 def _note_missing_font():
     """Say what to install, once."""
-    note("note: no Korean font found, so pictures are labelled in English: install one, such as 'sudo apt install "
-         "fonts-nanum'")
+    note(languages.text("note: no Korean font found, so pictures are labelled in English: install one, such as 'sudo "
+                        "apt install fonts-nanum'"))
 
 
 @functools.cache

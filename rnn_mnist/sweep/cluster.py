@@ -7,6 +7,7 @@ import warnings
 
 from rnn_mnist import files
 from rnn_mnist.console import machine
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.sweep import worker
@@ -28,19 +29,19 @@ CONFIG = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
 def check_engine():
     """Raise UserError unless Dask's distributed is installed."""
     if machine.version_of("distributed") is None:
-        raise UserError(f"a sweep needs Dask's distributed, which is not installed: run '{CURE}'")
+        raise UserError("a sweep needs Dask's distributed, which is not installed: run '{command}'", command=CURE)
     try:
         import distributed  # noqa: F401
     except Exception as error:  # it reads its configuration while it is imported
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise UserError(f"Dask's distributed cannot be imported ({reason}): mend its configuration (~/.config/dask, "
-                        f"DASK_CONFIG) or, if it is sound, run '{CURE}'") from None
+        raise UserError("Dask's distributed cannot be imported ({reason}): mend its configuration (~/.config/dask, "
+                        "DASK_CONFIG) or, if it is sound, run '{command}'", reason=reason, command=CURE) from None
 
 
 def check_address(address):
     """Raise UserError unless an address is one of a scheduler."""
     if not ADDRESS.fullmatch(address):
-        raise UserError(f"--scheduler '{address:.60}' must be an address such as tls://HOST:8786")
+        raise UserError("--scheduler '{address:.60}' must be an address such as tls://HOST:8786", address=address)
 
 
 def most_workers(n_runs, asked=None):
@@ -78,8 +79,8 @@ def connected(address=None, tls=None, n_workers=1):
 def _client(Client, Security, address, tls):
     """Return the Client of a scheduler; raise UserError if it can't be reached or is not of our version."""
     if not address.startswith(("tls://", f"tcp://{LOOPBACK}:")):
-        note("note: without tls:// whoever reaches this scheduler, or listens on the way, can run code on all its "
-             "machines: see the README")
+        note(text("note: without tls:// whoever reaches this scheduler, or listens on the way, can run code on all its "
+                  "machines: see the README"))
     if tls:
         files.read_text(tls)
     given = {"tls_ca_file": tls, "tls_client_cert": tls, "tls_client_key": tls} if tls else {}
@@ -88,13 +89,13 @@ def _client(Client, Security, address, tls):
                         timeout=TIMEOUT, set_as_default=False)
     except Exception as error:  # OSError, or one of a dozen kinds that a bad address or certificate brings
         reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise UserError(f"the scheduler at {address} cannot be reached ({reason}): is it running there, and is "
-                        "its certificate ours (--tls)?") from None
+        raise UserError("the scheduler at {address} cannot be reached ({reason}): is it running there, and is its "
+                        "certificate ours (--tls)?", address=address, reason=reason) from None
     theirs = client.get_versions()["scheduler"]["packages"].get("distributed")
     if theirs != (mine := machine.version_of("distributed")):
         client.close()
-        raise UserError(f"the scheduler at {address} has distributed {theirs}, here it is {mine}: install the same on "
-                        "all machines")
+        raise UserError("the scheduler at {address} has distributed {theirs}, here it is {mine}: install the same on "
+                        "all machines", address=address, theirs=theirs, mine=mine)
     return client
 
 
@@ -106,16 +107,17 @@ def check_workers(client, here, where):
     try:
         client.wait_for_workers(1, timeout=JOIN_TIMEOUT)
     except TimeoutError:
-        raise UserError(f"no worker has joined {client.scheduler.address} within {JOIN_TIMEOUT} s: start some by 'dask "
-                        "worker', see the README") from None
+        raise UserError("no worker has joined {address} within {n} s: start some by 'dask worker', see the "
+                        "README", address=client.scheduler.address, n=JOIN_TIMEOUT) from None
     for address, info in client.scheduler_info(n_workers=-1)["workers"].items():
         if info["nthreads"] != 1:
-            raise UserError(f"worker {address} has {info['nthreads']} threads: start workers with --nthreads 1, one "
-                            "for each core: a run is trained by one process")
+            raise UserError("worker {address} has {nthreads} threads: start workers with --nthreads 1, one for each "
+                            "core: a run is trained by one process", address=address, nthreads=info["nthreads"])
     found = client.run(worker.describe, here["isa"], *where, on_error="return")
     for address, description in found.items():
         problem = (worker.mismatch(description, here) if isinstance(description, dict) else
                    f"{type(description).__name__}: {' '.join(str(description).split())[:160]}")
         if problem:
-            raise UserError(f"worker {address}: {problem}: every machine needs the same software and data")
+            raise UserError("worker {address}: {problem}: every machine needs the same software and data",
+                            address=address, problem=problem)
     client.run(worker.warm_up)

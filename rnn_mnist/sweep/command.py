@@ -12,7 +12,7 @@ from pathlib import Path
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import guard, log, machine
 from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, loading, script
-from rnn_mnist.console.languages import SYNTHETIC, text
+from rnn_mnist.console.languages import SYNTHETIC, text, why
 from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, sort
 from rnn_mnist.console.tables import table
@@ -78,7 +78,8 @@ def _locked(folder):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"cannot make {folder}: {error.strerror}: choose another --runs-dir") from None
+        raise UserError("cannot make {path}: {reason}: choose another {other}", path=folder, reason=why(error),
+                        other="--runs-dir") from None
     try:
         with guard.locked(folder):
             yield
@@ -114,7 +115,7 @@ def _folder(options, name):
     folder = Path(options.runs_dir, name)
     guard.check_place(replace(options, run_name=name), exists_ok=folder.is_dir())
     if (folder / "config.json").exists():
-        raise UserError(f"{folder} is a run, and not the folder of a sweep: choose another --run-name")
+        raise UserError("{folder} is a run, and not the folder of a sweep: choose another --run-name", folder=folder)
     return folder
 
 
@@ -151,7 +152,7 @@ def _train(sweep, args, n_workers):
     where = config.data, sweep.options.data_dir, sweep.options.offline
     here = worker.describe(config.isa, *where)
     if "problem" in here:
-        raise UserError(here["problem"])
+        raise UserError("{problem}", problem=here["problem"])
     arrays = worker.load(*where)
     from rnn_mnist.data import load_data
     for name, config in sweep.missing.items():

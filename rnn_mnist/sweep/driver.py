@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from rnn_mnist import files
 from rnn_mnist.config import RunOptions
 from rnn_mnist.console import guard, log
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.output import note, say
 from rnn_mnist.console.settings import Stopped, UserError
 from rnn_mnist.run import Run, find_runs
@@ -72,14 +73,15 @@ def look(plan, folder, options, again):
         keys = [_key(replace(point.config, data=kind), options) for kind in kinds]
         run = next((there[key] for key in keys if key in there), None)
         if run is None and point.name in taken:
-            raise UserError(f"{sweep.folder / point.name} holds a run of other settings: choose another --run-name")
+            raise UserError("{path} holds a run of other settings: choose another --run-name",
+                            path=sweep.folder / point.name)
         name = run.name if run else point.name
         try:
             if name in damaged:
                 sweep.failed[name] = FAILED, damaged[name]
             elif run and run.result:
                 sweep.finished.append(name)
-            elif run and (line := _last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
+            elif run and (line := worker.last_line(run)).startswith("stopped : epoch"):  # its loss was not finite
                 sweep.failed[name] = DIVERGED, line.removeprefix("stopped : ")
             else:
                 sweep.missing[name] = point.config
@@ -93,16 +95,12 @@ def _key(config, options):
     return replace(config, init_weights=""), options.init_from
 
 
-def _last_line(run):
-    return files.read_text(run.path / "log.txt").rstrip("\n").rpartition("\n")[2]
-
-
 def check_data(sweep, digest):
     """Raise UserError unless the runs that a sweep's folder holds already are of the data with this digest."""
     for run in sweep.runs:
         if run.environment.get("data_digest") != digest:
-            raise UserError(f"{run} was trained on other data: choose another --run-name, or give the data by "
-                            "--data-dir")
+            raise UserError("{run} was trained on other data: choose another --run-name, or give the data by "
+                            "--data-dir", run=run)
 
 
 def train_missing(sweep, client, here):
@@ -132,8 +130,8 @@ def train_missing(sweep, client, here):
             while sweep.missing:
                 if signals:
                     _stop(client, [future for _, future in running.values()])
-                    raise Stopped(f"interrupted : {len(sweep.finished)} of {sweep.n_points} runs are finished; go on "
-                                  f"by: {sweep.again}", 128 + signals[0])
+                    raise Stopped("interrupted : {n} of {n_points} runs are finished; go on by: {command}",
+                                  128 + signals[0], n=len(sweep.finished), n_points=sweep.n_points, command=sweep.again)
                 n_workers = client.scheduler_info(n_workers=0)["n_workers"]
                 if client.status != "running":
                     raise CancelledError
@@ -151,10 +149,11 @@ def train_missing(sweep, client, here):
                             waiting.append(name)
     except (OSError, CancelledError) as error:
         if client.status != "running" or not getattr(error, "filename", None):
-            raise UserError(f"the scheduler is gone: {len(sweep.finished)} of {sweep.n_points} runs are finished; "
-                            f"start it and the workers again, then go on by: {sweep.again}") from None
-        raise UserError(f"{error.filename}: {error.strerror}: make room or mend it, then go on by: {sweep.again}"
-                        ) from None
+            raise UserError("the scheduler is gone: {n} of {n_points} runs are finished; start it and the workers "
+                            "again, then go on by: {command}", n=len(sweep.finished), n_points=sweep.n_points,
+                            command=sweep.again) from None
+        raise UserError("{path}: {reason}: make room or mend it, then go on by: {command}", path=error.filename,
+                        reason=why(error), command=sweep.again) from None
     finally:
         (sweep.folder / worker.TOKEN).unlink(missing_ok=True)
         shutil.rmtree(incoming, ignore_errors=True)
@@ -177,7 +176,7 @@ def _take(sweep, name, client, future, incoming):
         if result["files"]:
             _adopt(sweep.folder / name, result["files"], incoming)
         if outcome == FINISHED and not Run(sweep.folder / name).result:
-            outcome, reason = FAILED, "its worker says that it is finished, but there is no result"
+            outcome, reason = FAILED, text("its worker says that it is finished, but there is no result")
     except UserError as error:
         outcome, reason = FAILED, str(error)
     del sweep.missing[name]
@@ -193,23 +192,25 @@ def _leave_out(sweep, client, address, reason):
     others = [other for other in client.scheduler_info(n_workers=-1)["workers"]
               if other not in {address, *sweep.unfit}]
     if not others:
-        raise UserError(f"no worker is left that can train: {reason}; go on by: {sweep.again}")
+        raise UserError("no worker is left that can train: {reason}; go on by: {command}", reason=reason,
+                        command=sweep.again)
     if address not in sweep.unfit:
         sweep.unfit.append(address)
-        note(f"note: worker {address} is left out: {reason}")
+        note(text("note: worker {address} is left out: {reason}", address=address, reason=reason))
     client.retire_workers([address])
 
 
 def _why(error):
     """Return in words why a task failed outside of our own code."""
     if type(error).__name__ == "KilledWorker":
-        return f"every worker that trained it was killed, {error.allowed_failures + 1} of them: too little memory?"
+        return text("every worker that trained it was killed, {n} of them: too little memory?",
+                    n=error.allowed_failures + 1)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def _stop(client, futures):
     """Have the workers save and leave what they train, and wait for that."""
-    note("stopping : the runs in progress are being saved; a second Ctrl-C ends at once")
+    note(text("stopping : the runs in progress are being saved; a second Ctrl-C ends at once"))
     with contextlib.suppress(Exception):  # whatever happens now, what was saved is saved
         client.cancel(futures, force=True)
         deadline = time.monotonic() + LAST_WORDS
@@ -227,7 +228,7 @@ def _adopt(run, content, incoming):
     made = incoming / secrets.token_hex(8)
     for path, data in content.items():
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-            raise UserError(f"its worker sent a file {path!r:.80}, which is no place in a run")
+            raise UserError("its worker sent a file {path!r:.80}, which is no place in a run", path=path)
         target = made / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(target, "xb") as file:
@@ -259,17 +260,19 @@ def _progress(sweep):
         if ended:
             spent += time.monotonic() - sweep.started[ended]
             done += costs[ended]
-        counts = f"{len(sweep.finished)} finished, {len(sweep.failed)} failed"
         if ended:
             with log.beside_bar():
-                say(f"{_line(sweep, ended)} ({counts}, of {sweep.n_points}; about {left(n_workers)} left)")
+                say(f"{_line(sweep, ended)} ({len(sweep.finished)} finished, {len(sweep.failed)} failed, of "
+                    f"{sweep.n_points}; about {left(n_workers)} left)")
         if not n_workers and not alone:
             with log.beside_bar():
-                note("note: no worker is there: waiting for one to join")
+                note(text("note: no worker is there: waiting for one to join"))
         alone = not n_workers
         if bar:
             bar.n = sweep.n_points - len(sweep.missing)
-            bar.set_description_str(f"{counts}, {n_running} running, of {sweep.n_points}; about {left(n_workers)} left")
+            bar.set_description_str(text(
+                "{finished} finished, {failed} failed, {running} running, of {n}; about {time} left", n=sweep.n_points,
+                finished=len(sweep.finished), failed=len(sweep.failed), running=n_running, time=left(n_workers)))
 
     bar = None
     if sys.stderr.isatty():

@@ -18,6 +18,7 @@ from rnn_mnist import files
 from rnn_mnist.config import Config, with_settings
 from rnn_mnist.console import log, machine
 from rnn_mnist.console.guard import shortened
+from rnn_mnist.console.languages import text as in_words
 from rnn_mnist.console.settings import UserError, applies, flag_name, named
 
 FIELDS = {item.name: item for item in fields(Config) if item.metadata["flag"]}
@@ -76,7 +77,7 @@ def make_plan(base, given, path=None, n_random=None, told=()):
     """
     shared, grids = ({}, [{}]) if path is None else _read(path)
     if both := sorted(set(given) & {name for grid in grids for name in grid}):
-        raise UserError(f"{flag_name(both[0])} is also in a grid of {path}: give it once")
+        raise UserError("{name} is also in a grid of {path}: give it once", name=flag_name(both[0]), path=path)
     grids = [_parsed({**shared, **given, **grid}, n_random) for grid in grids]
     _check_number(grids, n_random)
     combinations = list(_drawn(grids, base, n_random) if n_random else _all(grids))
@@ -84,7 +85,8 @@ def make_plan(base, given, path=None, n_random=None, told=()):
     _check_effects(base, combinations)
     for name, what in (("isa", "instruction set"), ("data", "data set")):
         if len({getattr(config, name) for config in configs}) > 1:
-            raise UserError(f"{named(name)}: the workers of a sweep have one {what}: make a sweep of each")
+            raise UserError("{name}: the workers of a sweep have one {what}: make a sweep of each", name=named(name),
+                            what=in_words(what))
     names = sorted({name for grid in grids for name in grid}, key=_place)
     varied = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
     points = [Point(_name(config, varied), config) for config in configs]
@@ -94,7 +96,7 @@ def make_plan(base, given, path=None, n_random=None, told=()):
 def parse_values(name, given):
     """Return the values of a setting as a sequence, or a Draw; given: a text, or what TOML has in its place."""
     if name not in FIELDS:
-        raise UserError(f"no such setting: {name:.60}: there are {', '.join(FIELDS)}")
+        raise UserError("no such setting: {name:.60}: there are {names}", name=name, names=", ".join(FIELDS))
     values = given if isinstance(given, list) else [given]
     if len(values) == 1 and isinstance(values[0], str):
         return _parse_text(name, values[0])
@@ -103,12 +105,14 @@ def parse_values(name, given):
         parts = _parse_text(name, value) if isinstance(value, str) else [tuple(value) if isinstance(value, list)
                                                                          else value]
         if isinstance(parts, Draw):
-            raise UserError(f"{named(name)}: '{value:.60}' is to be drawn from, and so can't be one of a list")
+            raise UserError("{name}: '{value:.60}' is to be drawn from, and so can't be one of a list",
+                            name=named(name), value=value)
         found += parts
     try:
         return list(dict.fromkeys(found))
     except TypeError:
-        raise UserError(f"{named(name)}: takes a value or a list of values, got {given!r:.60}") from None
+        raise UserError("{name}: takes a value or a list of values, got {given!r:.60}", name=named(name),
+                        given=given) from None
 
 
 def _parse_text(name, text):
@@ -117,13 +121,13 @@ def _parse_text(name, text):
     if match and kind in (int, float) and (match[1] or kind is float):
         low, high = float(match[2]), float(match[3])
         if not (low < high < math.inf) or (match[1] and low == 0):
-            raise UserError(f"{named(name, text)}: a range goes up, and one of logarithms starts above 0")
+            raise UserError("{name}: a range goes up, and one of logarithms starts above 0", name=named(name, text))
         return Draw(kind, low, high, bool(match[1]))
     values = []
     for part in text.split(","):
         values += _parse_part(name, kind, part.strip())
         if len(values) > MAX_RUNS:
-            raise UserError(f"{named(name)}: more than {MAX_RUNS} values: give fewer")
+            raise UserError("{name}: more than {most} values: give fewer", name=named(name), most=MAX_RUNS)
     return list(dict.fromkeys(values))
 
 
@@ -133,7 +137,8 @@ def _parse_part(name, kind, part):
         if kind is int and re.fullmatch("[0-9]+-[0-9]+", part):
             low, high = map(int, part.split("-"))
             if low > high:
-                raise UserError(f"{named(name, part)}: a range goes up: give {high}-{low}")
+                raise UserError("{name}: a range goes up: give {high}-{low}", name=named(name, part), high=high,
+                                low=low)
             return range(low, min(high, low + MAX_RUNS) + 1)
         if kind is bool:
             return [_WORDS[part]]
@@ -143,7 +148,8 @@ def _parse_part(name, kind, part):
     except (ValueError, KeyError):
         wanted = {bool: "on or off", tuple: "whole numbers joined by -, such as 128-84", int: "a whole number",
                   float: "a number"}.get(kind, "a text")
-        raise UserError(f"{named(name)}: '{part:.60}' is not {wanted}; commas part the values of a list") from None
+        raise UserError("{name}: '{part:.60}' is not {wanted}; commas part the values of a list", name=named(name),
+                        part=part, wanted=in_words(wanted)) from None
 
 
 def _read(path):
@@ -151,17 +157,18 @@ def _read(path):
     try:
         values = tomllib.loads(files.read_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: not valid TOML ({str(error)[:80]}): see https://toml.io") from None
+        raise UserError("{path}: not valid TOML ({reason}): see https://toml.io", path=path,
+                        reason=str(error)[:80]) from None
     grids = values.pop("grid", [{}])
     if not isinstance(grids, list) or not grids or not all(isinstance(grid, dict) for grid in grids):
-        raise UserError(f"{path}: grid must be tables: write [[grid]] above the settings of each")
+        raise UserError("{path}: grid must be tables: write [[grid]] above the settings of each", path=path)
     try:
         for name, value in [(name, value) for grid in [values, *grids] for name, value in grid.items()]:
             if isinstance(value, dict):
-                raise UserError(f"{name}: is a table: only [[grid]] is one")
+                raise UserError("{name}: is a table: only [[grid]] is one", name=name)
             parse_values(name, value)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("{path}: {error}", path=path, error=error) from None
     return values, grids
 
 
@@ -170,9 +177,10 @@ def _parsed(grid, n_random):
     found = {name: parse_values(name, grid[name]) for name in sorted(grid, key=_place)}
     for name, values in found.items():
         if isinstance(values, Draw) and (not n_random or name == "seed"):
-            raise UserError(f"{named(name, grid[name])} is to be drawn from: add --random N, or list the values")
+            raise UserError("{name} is to be drawn from: add --random N, or list the values",
+                            name=named(name, grid[name]))
         if not isinstance(values, Draw) and not values:
-            raise UserError(f"{named(name)}: an empty list: give at least one value, or leave it out")
+            raise UserError("{name}: an empty list: give at least one value, or leave it out", name=named(name))
     return found
 
 
@@ -183,7 +191,7 @@ def _check_number(grids, n_random):
     else:
         n = sum(math.prod(map(len, grid.values())) for grid in grids)
     if n > MAX_RUNS:
-        raise UserError(f"more than {MAX_RUNS} runs: make several sweeps")
+        raise UserError("more than {most} runs: make several sweeps", most=MAX_RUNS)
 
 
 def _all(grids):
@@ -211,8 +219,8 @@ def _drawn(grids, base, n_random):
             yield from ({**combination, "seed": seed} for seed in grid.get("seed", [base.seed]))
         if len(seen) == n_random:
             return
-    raise UserError(f"--random {n_random}: only {len(seen)} different combinations were drawn: give fewer, or leave "
-                    "it out to train them all")
+    raise UserError("--random {n_random}: only {n} different combinations were drawn: give fewer, or leave it out to "
+                    "train them all", n_random=n_random, n=len(seen))
 
 
 def _config(base, combination):
@@ -224,7 +232,7 @@ def _config(base, combination):
         return replace(config, isa=machine.resolve("native")) if config.isa == "native" else config
     except UserError as error:
         words = ", ".join(log.words(name, value) for name, value in combination.items())
-        raise UserError(f"the combination {words}: {error}") from None
+        raise UserError("the combination {words}: {error}", words=words, error=error) from None
 
 
 def _check_effects(base, combinations):

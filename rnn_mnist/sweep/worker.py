@@ -19,7 +19,8 @@ from pathlib import Path
 
 from rnn_mnist import files
 from rnn_mnist.config import Config, RunOptions
-from rnn_mnist.console import guard, machine, settings
+from rnn_mnist.console import guard, languages, machine, settings
+from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import Stopped, UserError
 from rnn_mnist.run import Run
 
@@ -46,7 +47,7 @@ def describe(isa, data, data_dir, offline):
     return {"python": ".".join(found["python"].split(".")[:2]), **{name: found[name] for name in PACKAGES},
             "distributed": machine.version_of("distributed"), "code": code_digest(), "commit": found["git_commit"],
             "system": found["system"], "machine": found["machine"], "data": arrays[-1],
-            "instruction sets": machine.available(), "isa": isa}
+            "instruction sets": machine.available(), "isa": isa, "language": languages.current()}
 
 
 @functools.cache
@@ -69,13 +70,16 @@ def mismatch(found, here):
     if "problem" in found:
         return found["problem"]
     if here["isa"] not in found["instruction sets"]:
-        return f"its processor lacks the instruction set {here['isa']} (it has {', '.join(found['instruction sets'])})"
+        return text("its processor lacks the instruction set {isa} (it has {there})", isa=here["isa"],
+                    there=", ".join(found["instruction sets"]))
     for name, mine in here.items():
         theirs = found.get(name)
-        if name in ("instruction sets", "isa") or theirs == mine or (name == "commit" and None in (mine, theirs)):
+        told = name in ("instruction sets", "isa", "language") or (name == "commit" and None in (mine, theirs))
+        if told or theirs == mine:
             continue
-        what = {"code": "another source code than here", "data": "other data than here"}.get(name, f"another {name}")
-        return f"{what}: {theirs!s:.40}, here {mine!s:.40}"
+        what = (text("another source code than here") if name == "code" else text("other data than here")
+                if name == "data" else text("another {name}", name=name))
+        return text("{what}: {theirs!s:.40}, here {mine!s:.40}", what=what, theirs=theirs, mine=mine)
     return None
 
 
@@ -100,6 +104,7 @@ def train_point(config, options, folder, token, here):
     """
     from distributed import get_worker
     worker = get_worker()
+    languages.use(here["language"])  # messages, again, are for those who typed the command
     config, options = Config(**config), RunOptions(**options)
     where = config.data, options.data_dir, options.offline
     if problem := mismatch(describe(config.isa, *where), here):
@@ -132,13 +137,19 @@ def _outcome(config, options, place, loaded):
     except Stopped as stopped:
         if stopped.code != 3:
             return STOPPED, str(stopped)
-        return DIVERGED, str(stopped).removeprefix("diverged: ").partition(": try")[0]
+        return DIVERGED, last_line(Run(place / options.run_name)).removeprefix("stopped : ")
     except Exception as error:
         fault = error.__context__ if isinstance(error, UserError) else error
         if _is_of_the_disk(fault):  # which is the machine's fault, and not that of the run
-            return UNFIT, f"{fault.filename or place}: {fault.strerror or fault}: make room or mend it"
+            return UNFIT, text("{path}: {reason}: make room or mend it", path=fault.filename or place,
+                               reason=why(fault))
         kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
         return FAILED, f"{kind}{' '.join(str(error).split())[:300]}"
+
+
+def last_line(run):
+    """Return the last line of a Run's log; of one whose loss was not finite it begins with "stopped : "."""
+    return files.read_text(run.path / "log.txt").rstrip("\n").rpartition("\n")[2]
 
 
 def _is_of_the_disk(fault):
@@ -169,7 +180,8 @@ def _has_begun(path):
     if any((path / "checkpoints" / name).is_file() for name in ("last.json", "previous.json")):
         return True
     if unknown := sorted(name for name in os.listdir(path) if name not in MADE_FIRST and not name.endswith(".tmp")):
-        raise UserError(f"{path}: holds {unknown[0]}, but no checkpoint to go on from: move it away")
+        raise UserError("{path}: holds {name}, but no checkpoint to go on from: move it away", path=path,
+                        name=unknown[0])
     return False
 
 

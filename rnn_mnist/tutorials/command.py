@@ -28,7 +28,7 @@ def train_command(doc, experiment):
     args.pop("lang")
     named, path = args.pop("experiment"), args.pop("resume")
     if path is not None and named:
-        parser.error("--resume takes its settings from the run: leave out --experiment")
+        parser.error(text("--resume takes its settings from the run: leave out --experiment"))
     if args.get("verbose"):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")
     from rnn_mnist.run import Run  # NumPy takes its time, too: --help needs none

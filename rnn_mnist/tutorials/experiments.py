@@ -38,11 +38,12 @@ def choose(names, long=False, epochs=None):
     """
     unknown = [name for name in names if name not in ("all", *EXPERIMENTS)]
     if unknown or not names:
-        what = f"{unknown[0]:.40}: no such experiment" if unknown else "no experiment named"
-        raise UserError(f"{what}: give all, or any of {', '.join(EXPERIMENTS)}")
+        what = text("{name:.40}: no such experiment", name=unknown[0]) if unknown else text("no experiment named")
+        raise UserError("{what}: give all, or any of {names}", what=what, names=", ".join(EXPERIMENTS))
     left_out = [] if long else [name for name in LONG if name not in names]
     if refused := [name for name in LONG if name in names and not long and _seconds(name, epochs) > _LONG]:
-        raise UserError(f"{', '.join(refused)}: about {expected_time(refused, epochs)} on two cores: add --long")
+        raise UserError("{names}: about {time} on two cores: add --long", names=", ".join(refused),
+                        time=expected_time(refused, epochs))
     if "all" in names:
         return [name for name in EXPERIMENTS if name not in left_out], left_out
     return list(dict.fromkeys(names)), []

@@ -41,5 +41,6 @@ PRESETS = {
 def preset(name):
     """Return the Preset of a named experiment; raise UserError listing the names if there is none."""
     if name not in PRESETS:
-        raise UserError(f"--experiment {name}: no such experiment; there are {', '.join(PRESETS)}")
+        raise UserError("--experiment {name}: no such experiment; there are {names}", name=name,
+                        names=", ".join(PRESETS))
     return PRESETS[name]

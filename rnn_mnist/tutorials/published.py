@@ -5,6 +5,8 @@ The figures are those of the tutorials, of the public notebooks that they follow
 
 from typing import NamedTuple
 
+from rnn_mnist.console.languages import text
+
 
 class Published(NamedTuple):
     """Hold one published figure, or a series of them, and what a re-run is held to."""
@@ -17,10 +19,11 @@ class Published(NamedTuple):
     n_runs: int = 0      # measured on so many right ones; 0: set by hand around what was published
     remark: str = ""
     form: str = ".4f"    # how values that are no whole numbers are shown
+    n: int = 10_000      # what stands for {n} in the figure
 
 
 class Row(NamedTuple):
-    """Hold one line of the table, all texts; the fields are its columns."""
+    """Hold one line of the table, all texts in one language; the fields are its columns."""
 
     experiment: str
     figure: str
@@ -32,9 +35,9 @@ class Row(NamedTuple):
 
 
 def _rnn_rows_epoch(epoch, *values):
-    return Published(f"acc_batch acc_valid loss_batch, epoch {epoch}",
+    return Published("acc_batch acc_valid loss_batch, epoch {n}",
                      tuple(f"{name} {epoch}" for name in ("acc_batch", "acc_valid", "loss_batch")), values, exact=True,
-                     remark="replays to the digit")
+                     remark="replays to the digit", n=epoch)
 
 
 def _pixelwise(order, remark, **acc_test):
@@ -88,8 +91,8 @@ PUBLISHED = {
                   bands=((.2483, .2652), (.1005, .1056), (.0661, .0702), (.0476, .0508), (.0360, .0389))),
         Published("acc_test", ("acc_test",), (.9777,), bands=((.9735, .9836),), n_runs=16)),
     "numpy-inference": (
-        Published("correct of 10,000, one by one", ("singly",), (9352,), exact=True),
-        Published("correct of 10,000, batches of 100", ("in batches",), (9352,), exact=True),
+        Published("correct of {n:,}, one by one", ("singly",), (9352,), exact=True),
+        Published("correct of {n:,}, batches of 100", ("in batches",), (9352,), exact=True),
         Published("images predicted differently", ("differ",), (0,), exact=True),
         Published("accuracy from pixels 0-255", ("raw",), (.9207,), exact=True),
         Published("speed of batches of 100 over one by one", ("speedup",), (8.0,), form=".1f",
@@ -111,33 +114,36 @@ PUBLISHED = {
 def of_our_run(n_correct, n_images):
     """Return what NumPy inference with the weights of a run of ours is held to: the graph's own count."""
     remark = "beside the graph's own count"
-    return (Published(f"correct of {n_images:,}, one by one", ("singly",), (n_correct,), exact=True, remark=remark),
-            Published(f"correct of {n_images:,}, batches of 100", ("in batches",), (n_correct,), exact=True,
-                      remark=remark),
+    return (Published("correct of {n:,}, one by one", ("singly",), (n_correct,), exact=True, remark=remark, n=n_images),
+            Published("correct of {n:,}, batches of 100", ("in batches",), (n_correct,), exact=True, remark=remark,
+                      n=n_images),
             Published("images predicted differently", ("differ",), (0,), exact=True),
             Published("speed of batches of 100 over one by one", ("speedup",), form=".1f"))
 
 
-def rows(items, label, ours, shorter="", other=""):
-    """Return the Rows of an experiment's Published items from {key: value} of ours.
+def rows(items, label, ours, shorter="", other="", language=None):
+    """Return the Rows of an experiment's Published items from {key: value} of ours, in the language.
 
     label: the experiment's name in the table; shorter: how the run was cut short, so that only figures of a single
-    epoch can be held to their bands; other: why none can, such as other data.
+    epoch can be held to their bands; other: the English of why none can, such as other data.
     """
-    return [_row(item, label, ours, shorter, other) for item in items]
+    return [_row(item, label, ours, shorter, other, language) for item in items]
 
 
-def skipped(label, reason):
+def skipped(label, reason, language=None):
     """Return the Row of an experiment that was not run."""
-    return Row(label, "-", "-", "skipped", "-", "-", reason)
+    return Row(text(label, language), "-", "-", text("skipped", language), "-", "-", text(reason, language))
 
 
-def _row(item, label, ours, shorter, other):
+def _row(item, label, ours, shorter, other, language):
     values = [ours.get(key) for key in item.keys]
     done = None not in values and (item.keys[0][-1].isdigit() or not shorter)
-    reasons = [other, "" if done else shorter, item.remark, _BAND_SET if item.bands and not item.n_runs else ""]
-    return Row(label, item.figure, _shown(item, item.values), _shown(item, values), _band(item),
-               _verdict(item, values) if done and not other else "-", "; ".join(filter(None, reasons)))
+    reasons = [other, "" if done else shorter, *item.remark.split("; "),
+               _BAND_SET if item.bands and not item.n_runs else ""]
+    return Row(label, text(item.figure, language, n=item.n), _shown(item, item.values), _shown(item, values),
+               text("the same", language) if item.exact else _band(item),
+               text(_verdict(item, values) if done and not other else "-", language),
+               "; ".join(text(reason, language) for reason in reasons if reason))
 
 
 def _verdict(item, values):
@@ -152,8 +158,6 @@ def _verdict(item, values):
 
 
 def _band(item):
-    if item.exact:
-        return "the same"
     return _shown(item, item.bands) + (f" (n={item.n_runs})" if item.n_runs else "")
 
 

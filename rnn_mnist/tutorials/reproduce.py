@@ -8,6 +8,7 @@ import hashlib
 import io
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from rnn_mnist import files
 from rnn_mnist.config import with_settings
 from rnn_mnist.console import tables
 from rnn_mnist.console.guard import new_folder, noting_signals
-from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, text
+from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, current, text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, named, resume_hint
 from rnn_mnist.data import Source, Split
@@ -40,7 +41,9 @@ PUBLISHED_WEIGHTS = "8006188391de678d997d81ed45b4e3b8b9f596ee56ee753c9ebcb423597
 
 
 def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, data="auto", data_dir=None, offline=False):
-    """Run the named experiments and return (their folder, the table's Rows); the table is written after each.
+    """Run the named experiments and return (their folder, the table's Rows in the language of the process).
+
+    The table is written after each, in English.
 
     epochs: at most that many each; weights: weights file or run directory for numpy-inference. To be called in the
     main thread: a signal stops a training after the step in progress. Raise UserError, before anything is trained, if
@@ -55,33 +58,38 @@ def reproduce(names, *, runs_dir="runs", epochs=None, weights=None, data="auto",
     _check_fits(planned, len(y_train))
     say(text("expected : about {time} on two cores", time=expected_time(names, epochs)))
     folder = new_folder(runs_dir, None, time.strftime("reproduce-%Y%m%d-%H%M%S"))
-    found, made = [], []
+    parts, made = [], []  # parts: functions of a language that return Rows, since the files are always English
     for name in names:
         for label, config in planned.get(name, {}).items():
             run, acc_test = _train(name, label, config, data_dir=data_dir, offline=offline, runs_dir=folder)
             made.append(run)
-            found += _rows_of_experiment(name, label, run, acc_test)
+            parts.append(partial(_rows_of_experiment, name, run, acc_test))
         if name == "numpy-inference":
-            found += _infer(network, weights, made or find_finished(runs_dir), folder, test, source)
-        write_table(found, folder)
-    return folder, found
+            parts += _infer(network, weights, made or find_finished(runs_dir), folder, test, source)
+        write_table([row for part in parts for row in part(language="en")], folder)
+    return folder, [row for part in parts for row in part(language=current())]
 
 
 def _configs(name, epochs, data):
     """Return {label in the table: Config} of an experiment, one per seed."""
     config = PRESETS[name].config
     epochs = config.epochs if epochs is None else min(epochs, config.epochs)
-    labels = {f"{name}, seed {seed}": seed for seed in SEEDS[name]} if name in SEEDS else {name: config.seed}
+    labels = {_label(name, seed): seed for seed in SEEDS.get(name, [config.seed])}
     return {label: with_settings(config, seed=seed, epochs=epochs, data=data) for label, seed in labels.items()}
+
+
+def _label(name, seed, language="en"):
+    """Return what the table calls one of the runs of an experiment."""
+    return text("{name}, seed {seed}", language, name=name, seed=seed) if name in SEEDS else name
 
 
 def _check_fits(planned, n_images):
     """Raise UserError if there are too few training images for the subset or the first minibatch of an experiment."""
     needed = {name: max(config.n_subset, config.n_valid + config.batch_size)
               for name, configs in planned.items() for config in configs.values()}
-    if unfit := [f"{name} (it needs {n:,})" for name, n in needed.items() if n > n_images]:
-        raise UserError(f"data with {n_images:,} training images does not fit {', '.join(unfit)}: leave that out, or "
-                        f"give other data by {named('data_dir')}")
+    if unfit := [text("{name} (it needs {n:,})", name=name, n=n) for name, n in needed.items() if n > n_images]:
+        raise UserError("data with {n:,} training images does not fit {names}: leave that out, or give other data by "
+                        "{data_dir}", n=n_images, names=", ".join(unfit), data_dir=named("data_dir"))
 
 
 def _train(name, label, config, **options):
@@ -101,11 +109,17 @@ def _train(name, label, config, **options):
     return run, acc_test
 
 
-def _rows_of_experiment(name, label, run, acc_test):
+def _rows_of_experiment(name, run, acc_test, language):
     """Return the Rows of a run, beside the published figures of its experiment."""
     epochs, published, result = run.config.epochs, PRESETS[name].config.epochs, run.result
-    shorter = f"{epochs} of {published} epochs" if epochs < published else ""
-    return rows(PUBLISHED[name], label, collect_figures(run.metrics, result, acc_test), shorter, _other(result["data"]))
+    shorter = ""
+    if epochs < published:
+        shorter = text("{n} of {published} epochs", language, n=epochs, published=published)
+    figures = collect_figures(run.metrics, result, acc_test)
+    if figures["rises"] is None:
+        figures["rises"] = text("none of {n}", language, n=len(run.metrics))
+    return rows(PUBLISHED[name], _label(name, run.config.seed, language), figures, shorter, _other(result["data"]),
+                language)
 
 
 def _other(kind):
@@ -124,7 +138,7 @@ def collect_figures(metrics, result, acc_test=()):
     metrics, result: as of a Run; acc_test: the test accuracies after its last epochs.
     """
     figures = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | result
-    figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), f"none of {len(metrics)}")
+    figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), None)
     figures["loss_test with penalty"] = result["loss_test"] + result["penalty"]
     valid = [row["acc_valid"] for row in metrics if row["acc_valid"] is not None]
     for measure, values in (("acc_valid", valid), ("acc_test", acc_test)):
@@ -145,39 +159,44 @@ def write_table(found, folder):
 
 
 def terminal_table(found):
-    """Return the lines of the table's Rows for a terminal, in the language as far as there are words for it."""
-    return tables.table([["; ".join(map(text, cell.split("; "))) for cell in row] for row in [HEAD, *found]], "<")
+    """Return the lines of the table's Rows for a terminal."""
+    return tables.table([[text(head) for head in HEAD], *found], "<")
 
 
 def _infer(network, weights, candidates, folder, test, source):
-    """Classify the test set in NumPy with the weights given, or else with those of a run; return the Rows."""
+    """Classify the test set in NumPy with the weights given, or else with those of a run; return the table's parts."""
     from rnn_mnist.plots.throughput import draw_throughput
     found = []
     if network is None:
-        found.append(skipped("numpy-inference", "no weights: give them by --weights FILE"))
+        found.append(partial(_skipped, "numpy-inference", "no weights: give them by --weights FILE"))
         if not candidates:
-            return [*found, skipped("numpy-inference, our run", "no finished run yet: train another experiment first")]
+            return [*found, partial(_skipped, "numpy-inference, our run",
+                                    "no finished run yet: train another experiment first")]
         weights = candidates[0].path
         network = read_network(weights)
-    say("", f"numpy-inference, weights : {weights}")
+    say("", text("numpy-inference, weights : {path}", path=weights))
     ours, speeds = classify(network, test)
     say(*throughput.report(speeds))
     path = draw_throughput(speeds, Path(weights).name, folder / "numpy-inference.png")
     say(text("written : {path}", path=path))
     if Path(weights).is_dir():
-        return found + _rows_of_run(Run(weights), ours, source)
+        return [*found, _of_run(Run(weights), ours, source)]
     other = "" if published_digest(network) == PUBLISHED_WEIGHTS else "not the published weights"
-    return rows(PUBLISHED["numpy-inference"], "numpy-inference", ours, other=_other(source.kind) or other)
+    return [partial(rows, PUBLISHED["numpy-inference"], "numpy-inference", ours, other=_other(source.kind) or other)]
 
 
-def _rows_of_run(run, ours, source):
-    """Return the Rows of NumPy inference with a run's weights, beside what the graph made of them."""
+def _skipped(label, reason, language):
+    return [skipped(label, reason, language)]
+
+
+def _of_run(run, ours, source):
+    """Return the table's part on NumPy inference with a run's weights, beside what the graph made of them."""
     result = run.result
     if result is None:
-        raise UserError(f"{run}: is not finished: go on with it by {resume_hint(run)}")
+        raise UserError("{run}: is not finished: go on with it by {how}", run=run, how=resume_hint(run))
     same = run.environment.get("data_digest") == source.digest
-    return rows(of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.path.name}", ours,
-                other="" if same else "not the run's data")
+    return partial(rows, of_our_run(result["n_correct_test"], result["n_test"]), f"numpy-inference, {run.path.name}",
+                   ours, other="" if same else "not the run's data")
 
 
 def classify(network, test):

@@ -14,6 +14,7 @@ import numpy as np
 
 from rnn_mnist import files
 from rnn_mnist.config import N_OUTPUTS, N_PIXELS
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets.files import npz_readers
 from rnn_mnist.export.numpy_network import Network, network_of
@@ -27,15 +28,16 @@ def read_network(path):
     if os.path.isdir(path):
         with Run(path).open_network() as network:
             return network_of(network.config, network.weights())
-    content = files.read_bytes(path, cure="give a weights file or a run directory")
+    content = files.read_bytes(path, cure=text("give a weights file or a run directory"))
     try:
         return Network(_layers(npz_readers(content, np.float32, files.MAX_BYTES) if content[:2] == b"PK"
                                else _pickle(content)))
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+        raise UserError("{path}: {error}", path=path, error=error) from None
     except Exception as error:  # of a dozen kinds, from pickletools, zipfile and NumPy: the bytes are damaged
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(f"{path}: not a sound pickle or npz of weights ({reason}): fetch the file again") from None
+        raise UserError("{path}: not a sound pickle or npz of weights ({reason}): fetch the file again", path=path,
+                        reason=reason) from None
 
 
 def _layers(readers):
@@ -46,21 +48,23 @@ def _layers(readers):
     n_layers = max(1, (len(readers) + 1) // 2)
     keys = [f"{letter}{i + 1}" for i in range(n_layers) for letter in "Wb"]
     if missing := set(keys) - set(readers):
-        raise UserError(f"its keys must be W1, b1, W2, b2, ...: {min(missing)} is missing "
-                        "(the weights of a run are read from its folder)")
+        raise UserError("its keys must be W1, b1, W2, b2, ...: {name} is missing (the weights of a run are read from "
+                        "its folder)", name=min(missing))
     arrays, n_inputs = [], N_PIXELS
     for key in keys:
         array = readers[key]()
         last = N_OUTPUTS if key[1:] == str(n_layers) else "n"
         shape = (n_inputs, last) if key[0] == "W" else (n_inputs,)
         if array.ndim != len(shape) or any(w != "n" and w != n for n, w in zip(array.shape, shape, strict=True)):
-            raise UserError(f"{key}: shape {list(array.shape)!s:.60}, expected [{', '.join(map(str, shape))}]")
+            raise UserError("{key}: shape {shape!s:.60}, expected {wanted}", key=key, shape=list(array.shape),
+                            wanted=f"[{', '.join(map(str, shape))}]")
         if not array.size or not np.isfinite(array).all():
-            raise UserError(f"{key}: holds {'NaN or infinite values' if array.size else 'nothing'}")
+            what = text("NaN or infinite values" if array.size else "nothing")
+            raise UserError("{key}: holds {what}", key=key, what=what)
         n_inputs = array.shape[-1]
         arrays.append(np.ascontiguousarray(array))
         if sum(array.nbytes for array in arrays) > files.MAX_BYTES:
-            raise UserError(f"unpacks to more than {files.MAX_BYTES // 10**6} MB: this is no weights file")
+            raise UserError("unpacks to more than {n} MB: this is no weights file", n=files.MAX_BYTES // 10**6)
     return tuple(zip(arrays[::2], arrays[1::2], strict=True))
 
 
@@ -92,7 +96,8 @@ def _unpickled(content):
     stack, memo = [], {}
     for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):  # splits them, and runs nothing
         if count == MAX_OPCODES:
-            raise UserError(f"the pickle has more than {MAX_OPCODES} opcodes: this is no weights file")
+            raise UserError("the pickle has more than {most} opcodes: this is no weights file",
+                            most=MAX_OPCODES)
         match opcode.name:
             case "STOP":
                 return stack.pop()
@@ -107,14 +112,14 @@ def _unpickled(content):
             case name if name in _MAKERS:
                 stack.append(_MAKERS[name](stack, argument))
             case name:
-                raise UserError("the pickle holds something else than a dict of NumPy arrays of numbers "
-                                f"({name}): refused")
+                raise UserError("the pickle holds something else than a dict of NumPy arrays of numbers ({name}): "
+                                "refused", name=name)
 
 
 def _taken(stack, n):
     """Return the last n values of a stack, taken off."""
     if len(stack) < n:
-        raise IndexError("a value is missing")
+        raise IndexError(text("a value is missing"))
     values = stack[-n:]
     del stack[-n:]
     return values
@@ -136,10 +141,10 @@ def _with_items(items, target):
 def _named(module, name):
     """Return what stands for one of NumPy's names; raise UserError for any other name."""
     if type(module) is not str or type(name) is not str:
-        raise TypeError("a name is no text")
+        raise TypeError(text("a name is no text"))
     if (module, name) not in _NAMES:
-        raise UserError(f"the pickle names {module:.40}.{name:.40}, which could run code: refused; "
-                        "only NumPy arrays are read")
+        raise UserError("the pickle names {module:.40}.{name:.40}, which could run code: refused; only NumPy arrays "
+                        "are read", module=module, name=name)
     return _Named(name)
 
 
@@ -192,22 +197,23 @@ def _array(key, value):
         case _Named("_frombuffer", arguments=(content, dtype, tuple() as shape, "C" | "F" as order)):
             pass
         case _:
-            raise UserError(f"{key}: the array is damaged, or is none: fetch the file again")
+            raise UserError("{key}: the array is damaged, or is none: fetch the file again", key=key)
     match dtype:
         case _Named("dtype", arguments=(str() as letters, *_), state=(_, str() as byte_order, *_)):
             found = byte_order + letters
         case _:
             found = "unknown"
     if found not in ("<f4", ">f4"):
-        raise UserError(f"{key}: type {found:.40}, expected float32 (<f4): save it as float32")
+        raise UserError("{key}: type {found:.40}, expected float32 (<f4): save it as float32", key=key, found=found)
     match content:
-        case _Named("encode", arguments=(str() as text, "latin1")):
-            content = text.encode("latin1")
+        case _Named("encode", arguments=(str() as letters, "latin1")):
+            content = letters.encode("latin1")
         case bytes() | bytearray():
             pass
         case _:
-            raise UserError(f"{key}: the array is damaged: fetch the file again")
+            raise UserError("{key}: the array is damaged: fetch the file again", key=key)
     sizes_are_sound = all(type(n) is int and 0 <= n <= files.MAX_BYTES for n in shape)
     if not sizes_are_sound or 4 * math.prod(shape) != len(content):
-        raise UserError(f"{key}: {len(content)} bytes do not fill the shape it says it has: fetch the file again")
+        raise UserError("{key}: {n} bytes do not fill the shape it says it has: fetch the file again", key=key,
+                        n=len(content))
     return np.frombuffer(content, found).astype(np.float32, copy=False).reshape(shape, order=order)

@@ -167,8 +167,14 @@ def test_with_two_directions_it_is_said_what_a_step_is():
 
 def curve(name, start, end, **settings):
     """Return the Curve of a run that is not there."""
-    return Curve(SimpleNamespace(name=name, path=settings.pop("path", None)), with_settings(Config(), **settings),
-                 "original MNIST", np.asarray(start, float), np.asarray(end, float))
+    data, path = settings.pop("data", "original MNIST"), settings.pop("path", None)
+    return Curve(SimpleNamespace(name=name, path=path), with_settings(Config(), **settings), data, 1000,
+                 np.asarray(start, float), np.asarray(end, float))
+
+
+def legend(ax):
+    """Return the words of each entry of a panel's legend: a run and what is said of it."""
+    return [each.get_text() for each in ax.get_legend().texts]
 
 
 def test_each_number_of_steps_has_its_row_of_panels_and_each_cell_its_colour(tmp_path, drawn):
@@ -183,9 +189,9 @@ def test_each_number_of_steps_has_its_row_of_panels_and_each_cell_its_colour(tmp
     looks = []
     for part, order, n_runs in zip(rows, ("rows", "pixels"), (4, 5), strict=True):
         assert len(part.axes) == 2
-        entries = [each.get_text() for each in part.legends[0].texts]
+        entries = legend(part.axes[0])
         assert len(entries) == n_runs and all(entry.startswith(order) for entry in entries)
-        lines = part.axes[0].lines
+        lines = [line for line in part.axes[0].lines if line.get_marker() != "v"]
         looks.append({line.get_label().split()[0].split("-")[1]: line.get_color() for line in reversed(lines)})
         assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == n_runs
     assert looks[0] == looks[1] and len(set(looks[0].values())) == 4
@@ -194,8 +200,24 @@ def test_each_number_of_steps_has_its_row_of_panels_and_each_cell_its_colour(tmp
 def test_one_number_of_steps_has_no_heading_of_its_own(tmp_path, drawn):
     assert gradients.draw([curve("a", [.5, 1], [.5, 1], path=tmp_path)]).name == "gradient-through-time.png"
     (part,) = drawn[0].subfigs
-    assert part._suptitle is None and drawn[0]._suptitle.get_text() == "gradient through time"
-    assert part.legends[0].get_title().get_text() == ""
+    assert part._suptitle is None
+    assert drawn[0]._suptitle.get_text() == "gradient through time\nmean over 1000 test images, original MNIST"
+    assert part.axes[0].get_legend().get_title().get_text() == ""
+
+
+def test_the_picture_counts_steps_from_1_names_the_least_and_is_loud_about_other_data(tmp_path, drawn):
+    start, end = ([1] * (step - 1) + [least] + [1] * (28 - step) for step, least in ((15, .05), (18, .2)))
+    drawn_curve = curve("a", start, end, path=tmp_path, data=languages.SYNTHETIC)
+    gradients.draw([drawn_curve])
+    start, end = drawn[0].subfigs[0].axes
+    assert [start.get_xticks()[i] for i in (0, -1)] == [1, 28]
+    assert legend(start)[0].endswith("\nvanishes: 0.05 at step 15, 1/20 of the last step's")
+    assert legend(end)[0].endswith("\ndoes not vanish: least 0.2 at step 18")
+    assert [line.get_xdata() for line in start.lines if line.get_marker() == "v"] == [[15]]
+    assert "1000 test images, SYNTHETIC DIGITS" in drawn[0]._suptitle.get_text()
+    assert drawn[0]._suptitle.get_color() != "black"
+    _, first, *_ = gradients.report([drawn_curve])
+    assert first.endswith(" 15  vanishes: 1/20 of the last step's at step 15")
 
 
 @pytest.mark.parametrize(("faint", "bottom"), [(1e-9, None), (0, None), (1e-30, 1e-12), (1e-300, 1e-12)])
@@ -207,7 +229,7 @@ def test_the_picture_ends_where_the_gradient_has_vanished(tmp_path, drawn, faint
     assert 1e30 < high < 1e33
     # Zero has no place on the scale; what is smallest besides it is in the picture.
     assert low == bottom if bottom else (faint or .01) / 1e3 < low < (faint or .01)
-    said = part.legends[0].get_title().get_text()
+    said = part.axes[0].get_legend().get_title().get_text()
     assert said == (f"not drawn: less than {low:.2g}" if faint < low else "")
 
 
@@ -256,14 +278,15 @@ def test_gradient_through_time_compares_runs(toy_runs, call):
     code, out, err = call("gradient_through_time", *compared, "--lang", "en")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert len(lines) == 6 and lines[1].startswith("rnn (tanh, NOT THE ORIGINAL MNIST) ")
+    assert len(lines) == 7 and lines[1].startswith("rnn (tanh, NOT THE ORIGINAL MNIST) ")
     assert "start of training" in lines[1] and "end of training" in lines[2]
     curve = gradients.gradient_curve(compared[1])
     assert curve.start.shape == curve.end.shape == (14,)
     told = gradients.verdict(curve.end)
-    figures = [f"{value:.3g}" for value in (curve.end[0], curve.end[-1], curve.end[-1] / curve.end[0])]
-    assert lines[4].endswith(told) and lines[4].removesuffix(told).split()[-3:] == figures
-    assert lines[5] == f"written : {compared[0].path / 'plots' / 'gradient-through-time-compared.png'}"
+    figures = [f"{value:.3g}" for value in (curve.end[0], curve.end[-1], curve.end.min(), curve.end.argmin() + 1)]
+    assert lines[4].endswith(told) and lines[4].removesuffix(told).split()[-4:] == figures
+    assert lines[5].endswith("mean over 200 test images (NOT THE ORIGINAL MNIST)")
+    assert lines[6] == f"written : {compared[0].path / 'plots' / 'gradient-through-time-compared.png'}"
     assert call("gradient_through_time", compared[0])[1].rstrip().endswith("gradient-through-time.png")
 
 
@@ -305,9 +328,10 @@ def test_the_real_command_lines(toy_data_dir, tmp_path, flags, unit):
 
 
 @pytest.mark.parametrize(("first", "last", "words"), [
-    (.01, .17, "fades x17 on"), (.001, .17, "fades x170 on"), (1.14, .136, "grows x8.4 on"),
+    (.01, .17, "vanishes: 1/17 of the last step's at step 1"), (.001, .17, "vanishes: 1/170 of"),
+    (.01, .1, "fades x10 on"), (.01, .1001, "vanishes: 1/10 of"), (1.14, .136, "grows x8.4 on"),
     (1., 1.1, "keeps its size"), (0., 1., "does not reach the first step"), (0., 0., "reaches no step"),
-    (1e-300, .5, "fades x5e+299 on"),
+    (1e-300, .5, "vanishes: 1/5e+299 of"),
     (np.inf, 1., "grows beyond"), (np.nan, 1., "grows beyond")])
 def test_the_way_the_gradient_goes_is_said(first, last, words):
     assert gradients.verdict(np.array([first, last])).startswith(words)

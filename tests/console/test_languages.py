@@ -1,6 +1,10 @@
 """Words: the language that is spoken, every sentence in both, and tables that Hangul does not shift."""
 
+import argparse
 import ast
+import errno
+import os
+import re
 import string
 from pathlib import Path
 
@@ -39,33 +43,90 @@ def test_without_these_variables_as_on_windows_the_system_decides(monkeypatch, s
     assert languages.current() == expected
 
 
-def sentences():
-    """Yield (file, English) for each sentence that the sources pass to text() as it stands."""
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "text":
-                for argument in node.args[:1]:
-                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                        yield path.name, argument.value
+SAY = {"text", "in_words", "UserError", "Stopped", "only_noted"}  # their first argument is a sentence
+PRINT = {"note", "note_on_terminal", "error", "_complain"}  # theirs is a line as it is printed
+PHRASE = re.compile("[a-z]{2,},? [a-z]{2,}")  # what is English without a doubt, however it comes to be said
+NOT_SAID = {
+    "outside lower center", "upper center", "upper left", "offset points",  # matplotlib's words
+    "in batches", "instruction sets",  # keys of our own
+    "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
+    "python scripts/{}.py",  # commands
+    "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed"}  # looked for in others' texts
+ALWAYS_ENGLISH = {  # (file, function): why
+    ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
+    ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
+    ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
+    ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag"}
 
 
-def test_every_sentence_has_its_korean():
-    found = list(sentences())
-    assert len(found) > 20
-    assert [pair for pair in found if pair[1] not in KOREAN] == []
+def has_words(sentence):
+    """Tell whether a sentence has letters outside of its fields."""
+    return any(letter.isalpha() for part, *_ in string.Formatter().parse(sentence) for letter in part)
+
+
+def sentence_of(node):
+    """Return the text of a constant or an f-string, with {} for each field; None of anything else."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in node.values)
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def without_documentation(tree, name):
+    """Yield the nodes of a file's tree, but for docstrings, the pieces of f-strings, and what is always English."""
+    for node in ast.iter_child_nodes(tree):
+        documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if documents or (name, getattr(node, "name", "")) in ALWAYS_ENGLISH or getattr(node, "arg", "") == "doc":
+            continue
+        yield node
+        yield from (without_documentation(node, name) if not isinstance(node, ast.JoinedStr) else
+                    (inner for part in node.values for inner in ast.walk(part) if not isinstance(part, ast.Constant)))
+
+
+def untranslated(path):
+    """Yield (line, words) of what a file says in English only: words that have no Korean, or are put together."""
+    for node in without_documentation(ast.parse(path.read_text()), path.name):
+        words = sentence_of(node)
+        if words and PHRASE.search(words) and words not in NOT_SAID and words not in KOREAN:
+            yield node.lineno, words
+        name = getattr(node.func, "id", getattr(node.func, "attr", "")) if isinstance(node, ast.Call) else ""
+        for given in node.args[:1] if name in SAY | PRINT else []:
+            for words in filter(None, map(sentence_of, (given.body, given.orelse) if isinstance(given, ast.IfExp)
+                                          else [given])):
+                if has_words(words) and (words not in KOREAN or name in PRINT):
+                    yield node.lineno, words
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_every_message_is_a_sentence_with_its_korean(path):
+    assert list(untranslated(path)) == []
+
+
+@pytest.mark.parametrize("line", [
+    'raise UserError(f"{path}: damaged")', 'raise UserError("{path}: as nobody says", path=path)',
+    'note(f"note: {x}")', 'note("written : {path}")', 'text("none" if x else "such")', 'parser.error("wrong")',
+    'add("--x", help="unheard of")', 'yield f"{n} right of {m}" + x', 'axes.set(title="quite new")',
+    'def f(): return f"only {x} is new here"'])
+def test_a_message_without_korean_is_found(tmp_path, line):
+    (tmp_path / "x.py").write_text(line)
+    assert [number for number, _ in untranslated(tmp_path / "x.py")][:1] == [1]
 
 
 def test_every_korean_sentence_is_used():
-    constants = {node.value.lower() for path in SOURCES for node in ast.walk(ast.parse(path.read_text()))
+    """In the sources, as a paragraph of a script's documentation, by argparse, or by the system, of a fault."""
+    trees = [ast.parse(path.read_text()) for path in [*SOURCES, Path(argparse.__file__)]]
+    constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    assert [english for english in KOREAN if english.lower() not in constants] == []
+    paragraphs = {" ".join(part.split()).lower() for tree in trees
+                  for part in (ast.get_docstring(tree) or "").split("\n\n")}
+    known = constants | paragraphs | {os.strerror(number).lower() for number in errno.errorcode}
+    assert [english for english in KOREAN if english.lower() not in known] == []
 
 
 @pytest.mark.parametrize("english", KOREAN)
 def test_korean_fills_in_the_same_fields(english):
     def fields(sentence):
-        """Return the names and forms of a sentence's fields."""
-        return sorted((name, form) for _, name, form, _ in string.Formatter().parse(sentence) if name is not None)
+        """Return the names and forms of a sentence's fields; one may stand twice."""
+        return {field[1:] for field in string.Formatter().parse(sentence) if field[1] is not None}
 
     assert fields(english) == fields(KOREAN[english])
     assert any("가" <= letter <= "힣" for letter in KOREAN[english])
@@ -75,6 +136,25 @@ def test_a_sentence_without_korean_stays_english():
     languages.use("ko")
     assert languages.text("no such sentence: {n}", n=3) == "no such sentence: 3"
     assert languages.text("accuracy", "en") == "accuracy"
+
+
+CONSONANT, VOWEL, RIEUL = "으로 은 이 을 과", "로 는 가 를 와", "로 은 이 을 과"
+
+
+@pytest.mark.parametrize(("values", "forms"), [
+    ((0, 3, 6, 10, 100, 1000, "실행", "rnn", "LSTM", "0.3"), CONSONANT),
+    ((2, 4, 5, 9, "데이터", "gru", "irnn-2", "0.95"), VOWEL), ((1, 7, 8, 21, "서울", "l", "0.97"), RIEUL)])
+def test_korean_particles_follow_the_last_sound(monkeypatch, values, forms):
+    """So it is 3으로, 6으로, and 7로."""
+    monkeypatch.setattr(languages, "korean", lambda: {"x": "{x}(으)로 {x}은(는) {x}이(가) {x}을(를) {x}과(와)"})
+    for value in values:
+        assert languages.text("x", "ko", x=value) == " ".join(f"{value}{form}" for form in forms.split())
+
+
+@pytest.mark.parametrize("value", ["name", "adder", "basic", "90 %", "", "a은(는)", "{x}이(가)"])
+def test_particles_stay_in_both_forms_where_the_sound_is_not_known_and_values_as_they_are(monkeypatch, value):
+    monkeypatch.setattr(languages, "korean", lambda: {"{x} {y:.1f}": "'{x}'이(가) {y:.1f}과(와) {x} 은(는) 와(과)"})
+    assert languages.text("{x} {y:.1f}", "ko", x=value, y=0.94) == f"'{value}'이(가) 0.9와 {value} 은(는) 와(과)"
 
 
 def test_the_data_is_named_loudly_unless_it_is_the_original():

@@ -46,7 +46,8 @@ def test_learning_curves_show_the_metrics_and_mark_the_best_epoch(tmp_path, draw
     assert accuracy["training (mean over the epoch)"] == ([0, 1, 2], [.75] * 3)
     assert accuracy["validation (after the epoch)"] == ([0, 1, 2], [.8, .95, .9])
     assert loss["validation (after the epoch)"] == ([0, 1, 2], [1 - .8, 1 - .95, 1 - .9])
-    assert accuracy["best epoch: 1 (0.9500)"][0] == loss["best epoch: 1 (0.0500)"][0] == [1, 1]
+    assert accuracy["best by accuracy: epoch 1 (0.9500)"] == ([1], [.95])
+    assert loss["best by accuracy: epoch 1 (0.0500)"] == ([1], [1 - .95])
     assert {"a\nlearning curves, original MNIST", "accuracy", "loss (nats)", "epoch"} <= set(texts(drawn[0]))
 
 
@@ -55,7 +56,8 @@ def test_the_best_validation_may_lie_within_an_epoch(tmp_path, drawn):
     draw_curves("a", metrics(.8, .95), ORIGINAL, tmp_path / "a.png", within)
     accuracy, loss = lines(drawn[0])
     assert accuracy["validation (within an epoch)"] == ([-.5, .25], [.7, .95])
-    assert accuracy["best epoch: 1 (0.9500)"][0] == loss["best epoch: 1 (0.1000)"][0] == [.25, .25]
+    assert accuracy["best by accuracy: epoch 1 (0.9500)"] == ([.25], [.95])
+    assert loss["best by accuracy: epoch 1 (0.1000)"] == ([.25], [.1])
     assert {"0", "1"} <= set(texts(drawn[0])) and "-1" not in texts(drawn[0])
 
 
@@ -68,6 +70,7 @@ def test_learning_curves_of_synthetic_data_say_so(tmp_path, drawn):
 def test_learning_curves_of_any_length_with_or_without_validation(tmp_path, drawn, acc_valid):
     draw_curves("a", metrics(*acc_valid), ORIGINAL, tmp_path / "a.png")
     assert ("validation (after the epoch)" in lines(drawn[0])[0]) == (0.5 in acc_valid)
+    assert any("best by accuracy" in label for label in lines(drawn[0])[0]) == (0.5 in acc_valid)
     assert all(float(tick).is_integer() for axes in drawn[0].axes for tick in axes.get_xticks())
 
 

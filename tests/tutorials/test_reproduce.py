@@ -79,7 +79,7 @@ def test_published_figures_lie_in_their_own_bands(experiment, n_yes):
     ("numpy-inference", "differ", 1, "no"), ("numpy-inference", "raw", .9206, "no")])
 def test_verdicts_at_the_edges_of_the_bands(experiment, key, value, expected):
     item = next(item for item in PUBLISHED[experiment] if key in item.keys)
-    assert verdicts(experiment, as_published(experiment, **{key: value}))[item.figure] == expected
+    assert verdicts(experiment, as_published(experiment, **{key: value}))[item.figure.format(n=item.n)] == expected
 
 
 def test_a_run_in_which_l2_does_nothing_is_told_from_one_with_it():
