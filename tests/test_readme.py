@@ -32,6 +32,8 @@ def test_every_script_in_the_readmes_exists_and_has_the_flags_shown():
     assert {f"scripts/{path.name}" for path in Path("scripts").glob("*.py")} == set(flags)
     for script, shown in flags.items():
         done = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True)
+        if "--help-all" in done.stdout:
+            done = subprocess.run([sys.executable, script, "--help-all"], capture_output=True, text=True)
         assert done.returncode == 0
         assert all(re.search(rf"{flag}\b", done.stdout) for flag in shown), (script, shown)
 

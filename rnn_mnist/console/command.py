@@ -55,7 +55,8 @@ def add_data_flags(parser, *names):
         parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto",
                             help="mnist, synthetic, or auto: mnist if it can be had (default: auto)")
     if "data_dir" in names:
-        parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
+        parser.add_argument("--data-dir", metavar="DIR", type=_existing,
+                            help="folder with the four IDX files or an mnist.npz")
     if "init_from" in names:
         parser.add_argument("--init-from", metavar="RUN", help="where the run is now whose weights it began with")
     if "offline" in names:
@@ -189,6 +190,12 @@ def _condition(base, item):
         return ""
     flags = text(" or ").join(f"{flag_name(other)} {value}" for value in values or ("N",))
     return text("only with {flags}", flags=flags)
+
+
+def _existing(path):
+    if os.path.exists(os.path.expanduser(path)):
+        return path
+    raise argparse.ArgumentTypeError(text("no such file or folder '{path:.200}'", path=path))
 
 
 def _whole_number(value):

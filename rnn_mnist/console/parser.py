@@ -122,12 +122,8 @@ class _Help(argparse.HelpFormatter):
 
     def _split_lines(self, text, width):
         wide = "".join(letter + _FILLER * (unicodedata.east_asian_width(letter) in "WF") for letter in text)
-        return [line.replace(_FILLER, "") for line in textwrap.wrap(wide, width, break_long_words=False)]
+        lines = textwrap.wrap(wide, width, break_long_words=False, break_on_hyphens=False)
+        return [line.replace(_FILLER, "") for line in lines]
 
     def _format_args(self, action, default_metavar):
         return f"{action.metavar} ..." if action.nargs == "+" else super()._format_args(action, default_metavar)
-
-    def _format_action_invocation(self, action):
-        if isinstance(action, argparse.BooleanOptionalAction):
-            return action.option_strings[0].replace("--", "--[no-]")
-        return super()._format_action_invocation(action)

@@ -92,7 +92,7 @@ def _parser(doc, base, options):
     """Return the parser; base, options: what the settings start from."""
     parser = Parser(doc, rare_flags=True)
     parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT, help=text(
-        "start from a tutorial's settings {names}(default: {experiment})", names="", experiment=EXPERIMENT))
+        "start from a tutorial's settings{names} (default: {experiment})", names="", experiment=EXPERIMENT))
     parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS, help=text(
         "seeds that each combination is trained with (default: {seed})", seed=base.seed))
     parser.add_argument("--random", type=int, metavar="N",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
 from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, loading
-from rnn_mnist.console.guard import check_place, noting_signals
+from rnn_mnist.console.guard import check_place, named_data, noting_signals
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import sort
 from rnn_mnist.tutorials.presets import PRESETS, preset
@@ -18,9 +18,9 @@ def train_command(doc, experiment):
     first.add_argument("--experiment", default=experiment)
     base, options = preset(first.parse_known_args()[0].experiment)
     parser = Parser(doc, rare_flags=True)
-    names = f"{', '.join(_alike(experiment))} " if parser.shows_all else ""
+    names = f": {', '.join(_alike(experiment))}" if parser.shows_all else ""
     parser.add_argument("--experiment", metavar="NAME", help=text(
-        "start from a tutorial's settings {names}(default: {experiment})", names=names, experiment=experiment))
+        "start from a tutorial's settings{names} (default: {experiment})", names=names, experiment=experiment))
     parser.add_argument("--resume", metavar="RUN", help="go on with a run; --epochs N extends it")
     add_lang_flag(parser)
     add_setting_flags(parser, base, options)
@@ -39,6 +39,8 @@ def train_command(doc, experiment):
         given, given_options = sort(args, Config, RunOptions)
         config, options = with_settings(base, **given), replace(options, **given_options)
         check_place(options)
+        if config.data != "synthetic":
+            named_data(options.data_dir)
         machine.resolve(config.isa)
     loading("TensorFlow")
     from rnn_mnist.train import resume, train

@@ -6,15 +6,17 @@ import sys
 
 import fork_server
 import pytest
-from helpers import ISA, user_environment
+from helpers import ISA, user_environment, without_first_word
 
 TOY = ["--epochs", "1", "--batch-size", "50", "--n-valid", "100", "--n-neurons", "10", "--no-plots"]
 
 
 def command(script, *flags, **environment):
-    """Run a script of the project in a process of its own; return it with its output."""
-    return subprocess.run([sys.executable, f"scripts/{script}", *map(str, flags)], capture_output=True, text=True,
+    """Run a script of the project in a process of its own; return it with its output after the first word."""
+    done = subprocess.run([sys.executable, f"scripts/{script}", *map(str, flags)], capture_output=True, text=True,
                           env=user_environment(**environment))
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 @pytest.mark.slow
