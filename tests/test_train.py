@@ -222,7 +222,8 @@ def test_bars_on_a_terminal_change_nothing_but_stderr(trained, train, capsys, mo
     plain = trained()
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    barred = train("--plots")
+    with on_event("rnn_mnist.step", lambda *_: time.sleep(0.03)):  # so that the bar is drawn anew within an epoch
+        barred = train("--plots")
     out, err = capsys.readouterr()
     assert "epoch 000" in err and "step" in err and "epoch 000" not in out
     shown = re.findall(r"loss (\d\.\d{4}), accuracy (\d\.\d{4}), all epochs in \d", err)

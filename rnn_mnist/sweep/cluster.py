@@ -7,6 +7,7 @@ import warnings
 
 from rnn_mnist import files
 from rnn_mnist.console import machine
+from rnn_mnist.console.command import loading
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError
@@ -30,6 +31,7 @@ def check_engine():
     """Raise UserError unless Dask's distributed is installed."""
     if machine.version_of("distributed") is None:
         raise UserError("a sweep needs Dask's distributed, which is not installed: run '{command}'", command=CURE)
+    loading("Distributed")
     try:
         import distributed  # noqa: F401
     except Exception as error:  # it reads its configuration while it is imported

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import guard, log, machine
-from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, loading, script
+from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, script
 from rnn_mnist.console.languages import SYNTHETIC, text, why
 from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, sort
@@ -34,10 +34,9 @@ def sweep_command(doc):
     args = vars(_parser(doc, base, options).parse_args())
     given, given_options = sort({name: args.pop(name) for name in [*args] if hasattr(Config, name) or
                                  hasattr(RunOptions, name)}, Config, RunOptions)
-    cluster.check_engine()
     _check_together(args)
+    cluster.check_engine()
     options = replace(options, **given_options)
-    loading("NumPy")
     plan = make_plan(base, given, args["from"], args["random"], _told(args["experiment"], options))
     folder = _folder(options, plan.folder if options.run_name is None else options.run_name)
     sweep = driver.look(plan, folder, options, f"{script('sweep')} {shlex.join(sys.argv[1:])}")

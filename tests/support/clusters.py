@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from helpers import user_environment
+from helpers import user_environment, without_first_word
 
 from rnn_mnist.run import find_runs
 
@@ -109,9 +109,9 @@ class Command:
                 env=user_environment(**environment), start_new_session=True, preexec_fn=_hear_signals)
 
     def end(self):
-        """Wait for the end; return (exit code, stdout, stderr)."""
+        """Wait for the end; return (exit code, stdout, stderr after the first word)."""
         code = self.process.wait(300)
-        return code, self.out.read_text(), self.err.read_text()
+        return code, self.out.read_text(), without_first_word(self.err.read_text())
 
 
 def sweep(folder, *argv, **environment):
