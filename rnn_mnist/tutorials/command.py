@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import machine
-from rnn_mnist.console.command import Parser, add_setting_flags
-from rnn_mnist.console.guard import check_place, noting_signals
+from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, loading
+from rnn_mnist.console.guard import check_place, named_data, noting_signals
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import sort
 from rnn_mnist.tutorials.presets import PRESETS, preset
@@ -17,12 +17,15 @@ def train_command(doc, experiment):
     first = Parser(None, add_help=False)
     first.add_argument("--experiment", default=experiment)
     base, options = preset(first.parse_known_args()[0].experiment)
-    parser = Parser(doc)
-    parser.add_argument("--experiment", metavar="NAME",
-                        help=f"start from the settings of {', '.join(_alike(experiment))} (default: {experiment})")
-    parser.add_argument("--resume", metavar="RUN", help="go on with the run in this folder; --epochs N extends it")
+    parser = Parser(doc, rare_flags=True)
+    names = f": {', '.join(_alike(experiment))}" if parser.shows_all else ""
+    parser.add_argument("--experiment", metavar="NAME", help=text(
+        "start from a tutorial's settings{names} (default: {experiment})", names=names, experiment=experiment))
+    parser.add_argument("--resume", metavar="RUN", help="go on with a run; --epochs N extends it")
+    add_lang_flag(parser)
     add_setting_flags(parser, base, options)
     args = vars(parser.parse_args())
+    args.pop("lang")
     named, path = args.pop("experiment"), args.pop("resume")
     if path is not None and named:
         parser.error(text("--resume takes its settings from the run: leave out --experiment"))
@@ -36,7 +39,10 @@ def train_command(doc, experiment):
         given, given_options = sort(args, Config, RunOptions)
         config, options = with_settings(base, **given), replace(options, **given_options)
         check_place(options)
+        if config.data != "synthetic":
+            named_data(options.data_dir)
         machine.resolve(config.isa)
+    loading("TensorFlow")
     from rnn_mnist.train import resume, train
     if path is not None:
         return resume(run, args, noting_signals())

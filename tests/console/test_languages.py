@@ -1,5 +1,6 @@
 """Words: the language that is spoken, every sentence in both, and tables that Hangul does not shift."""
 
+import argparse
 import ast
 import errno
 import os
@@ -48,11 +49,13 @@ PHRASE = re.compile("[a-z]{2,},? [a-z]{2,}")  # what is English without a doubt,
 NOT_SAID = {
     "outside lower center", "upper center", "upper left", "offset points",  # matplotlib's words
     "in batches", "instruction sets",  # keys of our own
-    "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",  # commands
+    "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
+    "python scripts/{}.py",  # commands
     "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed"}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
-    ("log.py", "last_lines"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
+    ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
+    ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
     ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag"}
 
 
@@ -109,12 +112,13 @@ def test_a_message_without_korean_is_found(tmp_path, line):
 
 
 def test_every_korean_sentence_is_used():
-    """In the sources, as the first line of a script's documentation, or by the system, of a fault."""
-    trees = [ast.parse(path.read_text()) for path in SOURCES]
+    """In the sources, as a paragraph of a script's documentation, by argparse, or by the system, of a fault."""
+    trees = [ast.parse(path.read_text()) for path in [*SOURCES, Path(argparse.__file__)]]
     constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    first_lines = {ast.get_docstring(tree).splitlines()[0].lower() for tree in trees if ast.get_docstring(tree)}
-    known = constants | first_lines | {os.strerror(number).lower() for number in errno.errorcode}
+    paragraphs = {" ".join(part.split()).lower() for tree in trees
+                  for part in (ast.get_docstring(tree) or "").split("\n\n")}
+    known = constants | paragraphs | {os.strerror(number).lower() for number in errno.errorcode}
     assert [english for english in KOREAN if english.lower() not in known] == []
 
 
