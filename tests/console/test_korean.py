@@ -110,5 +110,5 @@ def test_a_refusal_is_one_line_in_korean(place, monkeypatch, capfd, line):
 
 def test_a_notebook_is_told_in_the_language_of_its_process(monkeypatch, tmp_path):
     monkeypatch.setenv("LANG", "ko_KR.UTF-8")
-    with pytest.raises(UserError, match="^run_name 'a/b': 어느 시스템에서나 쓸 수 있는 폴더 이름"):
+    with pytest.raises(UserError, match=r"^run_name 'a/b': 어느 시스템에서나 쓸 수 있는 폴더 이름"):
         check_place(RunOptions(run_name="a/b", runs_dir=str(tmp_path)))
