@@ -4,9 +4,10 @@ import json
 import re
 import runpy
 import sys
+from pathlib import Path
 
 import pytest
-from helpers import idx_bytes
+from helpers import idx_bytes, outcome
 from made_runs import make_run
 
 from rnn_mnist.config import RunOptions
@@ -112,3 +113,25 @@ def test_a_notebook_is_told_in_the_language_of_its_process(monkeypatch, tmp_path
     monkeypatch.setenv("LANG", "ko_KR.UTF-8")
     with pytest.raises(UserError, match=r"^run_name 'a/b': 어느 시스템에서나 쓸 수 있는 폴더 이름"):
         check_place(RunOptions(run_name="a/b", runs_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in Path("scripts").glob("*.py")))
+def test_every_script_speaks_the_language_that_is_asked_for(script, capfd):
+    assert start(script, "--help") in (0, None)
+    assert "--lang" in capfd.readouterr().out
+
+
+def test_what_a_run_records_is_english_in_either_language(tmp_path, toy_data_dir):
+    from rnn_mnist.train import train
+    records = {}
+    for language in languages.LANGUAGES:
+        languages.use(language)
+        run = train(model="mlp", hidden_sizes=[6], epochs=1, n_valid=100, data_dir=toy_data_dir, run_name=language,
+                    runs_dir=str(tmp_path))
+        texts = [path.read_text() for path in run.path.iterdir() if path.suffix in (".txt", ".csv", ".json")]
+        assert not HANGUL.search("".join(texts))
+        records[language] = outcome(run.path)
+    assert [line.replace("/ko", "/en") for line in records["ko"][2]] == records["en"][2]
+    assert records["ko"][:2] == records["en"][:2]
+    drawn = [(tmp_path / language / "plots/curves.png").read_bytes() for language in languages.LANGUAGES]
+    assert drawn[0] != drawn[1]
