@@ -48,13 +48,15 @@ PHRASE = re.compile("[a-z]{2,},? [a-z]{2,}")  # what is English without a doubt,
 NOT_SAID = {
     "outside lower center", "upper center", "upper left", "offset points",  # matplotlib's words
     "in batches", "instruction sets",  # keys of our own
-    "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",  # commands
+    "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
+    "python scripts/{}.py",  # commands
     "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed"}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
-    ("log.py", "last_lines"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
-    ("reproduce.py", "collect_figures"): "keys", ("rounds.py", "FORMS"): "names, also in results.csv",
-    ("checkpoint.py", "State"): "settings without a flag"}
+    ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
+    ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
+    ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag",
+    ("rounds.py", "FORMS"): "names, also in results.csv"}
 
 
 def has_words(sentence):
