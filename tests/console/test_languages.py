@@ -1,5 +1,6 @@
 """Words: the language that is spoken, every sentence in both, and tables that Hangul does not shift."""
 
+import argparse
 import ast
 import errno
 import os
@@ -113,12 +114,13 @@ def test_a_message_without_korean_is_found(tmp_path, line):
 
 
 def test_every_korean_sentence_is_used():
-    """In the sources, as the first line of a script's documentation, or by the system, of a fault."""
-    trees = [ast.parse(path.read_text()) for path in SOURCES]
+    """In the sources, as a paragraph of a script's documentation, by argparse, or by the system, of a fault."""
+    trees = [ast.parse(path.read_text()) for path in [*SOURCES, Path(argparse.__file__)]]
     constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    first_lines = {ast.get_docstring(tree).splitlines()[0].lower() for tree in trees if ast.get_docstring(tree)}
-    known = constants | first_lines | {os.strerror(number).lower() for number in errno.errorcode}
+    paragraphs = {" ".join(part.split()).lower() for tree in trees
+                  for part in (ast.get_docstring(tree) or "").split("\n\n")}
+    known = constants | paragraphs | {os.strerror(number).lower() for number in errno.errorcode}
     assert [english for english in KOREAN if english.lower() not in known] == []
 
 
