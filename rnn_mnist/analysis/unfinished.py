@@ -47,8 +47,8 @@ def remove_unfinished(summaries, paths, yes):
 def _agreed(n):
     """Ask whether so many runs are to be removed; no is what anything but y or yes means."""
     if not sys.stdin.isatty():
-        raise UserError("--remove-unfinished would remove {n} runs, and there is no terminal to ask on: add --yes", n=n)
-    note(text("remove these {n} runs for good? [y/N]", n=n))
+        raise UserError("--remove-unfinished: there is no terminal to ask on before {n} of the runs are removed: add --yes", n=n)
+    note(text("remove for good : {n}? [y/N]", n=n))
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
