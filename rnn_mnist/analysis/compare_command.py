@@ -72,8 +72,7 @@ def _select(compare, chosen, names, key, top):
     first runs only: the mean of the best would be too good.
     """
     if names:
-        groups = compare.group_by_settings(chosen, names)
-        groups = (selection.ordered_groups(groups, chosen, key) if key else groups)[:top]
+        groups = selection.ordered_groups(compare.group_by_settings(chosen, names), chosen, key or "acc_valid")[:top]
         there = {run for group in groups for run in group["runs"]}
         return [summary for summary in chosen if summary["run"] in there], groups
     shown = (selection.ordered(chosen, key) if key else chosen)[:top]

@@ -47,7 +47,7 @@ def remove_unfinished(summaries, paths, yes):
 def _agreed(n):
     """Ask whether so many runs are to be removed; no is what anything but y or yes means."""
     if not sys.stdin.isatty():
-        raise UserError("--remove-unfinished: there is no terminal to ask on before {n} of the runs are removed: add --yes", n=n)
+        raise UserError("--remove-unfinished: there is no terminal to ask on: add --yes")
     note(text("remove for good : {n}? [y/N]", n=n))
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

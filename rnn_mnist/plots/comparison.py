@@ -44,8 +44,7 @@ def draw_comparison(lines, path, n_curves, n_left_out=0, said="", data=ORIGINAL)
     for axes, (measure, y_label) in zip(figure.subplots(1, 2), (("accuracy", "accuracy"), ("loss", "loss (nats)")),
                                         strict=True):
         for i, (line, label) in enumerate(zip(shown, labels, strict=True)):
-            _draw_line(axes, line, getattr(line, measure), 0.4 / max(2, len(means)),
-                       {**_looks(i, label, len(shown)), "zorder": 3 - i / len(shown)})
+            _draw_line(axes, line, getattr(line, measure), 0.4 / max(2, len(means)), _looks(i, label, len(shown)))
         low, high, cut = _limits([getattr(line, measure) for line in shown])
         style_axes(axes, text("epoch"), text("{measure}, the first epochs cut off", measure=text(y_label)) if cut
                    else text(y_label))
@@ -58,12 +57,13 @@ def draw_comparison(lines, path, n_curves, n_left_out=0, said="", data=ORIGINAL)
 
 
 def _looks(i, label, n):
-    """Return the matplotlib keywords of the ith of n lines."""
+    """Return the matplotlib keywords of the ith of n lines: later ones are thinner, so that what they cover shows."""
     if i < N_APART:
+        width = 3 - 2 * i / max(n, 4)
         return {"color": style.COLORS[i % len(style.COLORS)], "linestyle": STYLES[i // len(style.COLORS)],
-                "label": label}
+                "label": label, "linewidth": width, "markersize": 3 + width}
     others = text("{n} others", n=n - N_APART) if i == N_APART else ""
-    return {"color": style.GREY, "linewidth": 0.5, "markersize": 0, "label": others}
+    return {"color": style.GREY, "linewidth": 0.5, "markersize": 0, "label": others, "zorder": 1}
 
 
 def _limits(values):
@@ -110,11 +110,10 @@ def _label(line):
 def _draw_line(axes, line, values, alpha, looks):
     """Draw one run, or the mean of several and the range between the lowest and the highest; a test score as a rule."""
     if line.is_test:
-        axes.axhline(values.mean(), **looks)  # across all epochs
+        axes.axhline(values.mean(), **looks)
         return
     epochs = np.arange(values.shape[1])
-    axes.plot(epochs, values.mean(axis=0), marker="o", markevery=max(1, len(epochs) // 20),
-              **{"markersize": 4, **looks})
+    axes.plot(epochs, values.mean(axis=0), marker="o", markevery=max(1, len(epochs) // 20), **looks)
     if len(values) > 1:
         axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=looks["color"], alpha=alpha,
                           linewidth=0)
