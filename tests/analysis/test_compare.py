@@ -280,7 +280,7 @@ def test_curves_show_each_run_once_and_seeds_as_mean_and_range(folder, monkeypat
     assert drawn["rnn (3 runs)"] == pytest.approx([.9, .94])
     assert drawn[f"drawn ({SYNTHETIC.upper()})"] == [.99, .995] and drawn["going (not finished)"] == [.92]
     assert drawn["rnn n_neurons=300"] == [.9, .99, .96] and len(drawn) == 5
-    assert drawn["mlp hidden_sizes=128-84 n_valid=0 (no validation: acc_test 0.9700)"] == [.97, .97]
+    assert drawn["mlp model=mlp hidden_sizes=128-84 n_valid=0 (no validation: acc_test 0.9700)"] == [.97, .97]
     assert figure.get_suptitle() == "validation of 7 runs"
     band = accuracy.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == pytest.approx(.9) and band[:, 1].max() == pytest.approx(.95)
