@@ -1,4 +1,4 @@
-"""Compare runs: what they differ in, scores, means over seeds, curves; tests of two runs, or of two groups of seeds.
+"""Compare runs: what they differ in, validation and test scores, mean over seeds, curves; tests of two runs or groups.
 
 python scripts/compare_runs.py runs/A runs/B --out a-and-b.png
 python scripts/compare_runs.py --filter cell=lstm --filter "acc_test>0.97" --top 10
@@ -30,12 +30,12 @@ def main():
                         help="draw the first N curves (0: all; default: 8)")
     parser.add_argument("--out", metavar="FILE.png", help="where the picture goes (default: see above)")
     mode = parser.add_mutually_exclusive_group()
-    mode.add_argument("--csv", action="store_true", help="print CSV instead")
-    mode.add_argument("--json", action="store_true", help="print JSON instead, with the groups and the tests")
+    mode.add_argument("--csv", action="store_true", help="print CSV, one row per run or group")
+    mode.add_argument("--json", action="store_true", help="print JSON, with the groups and the tests")
     mode.add_argument("--note", metavar="TEXT", help="write this into the one RUN's note.txt (\"\": remove it)")
     mode.add_argument("--remove-unfinished", action="store_true",
                       help="list the runs that are not finished, ask, remove them")
-    parser.add_argument("--yes", action="store_true", help="... without asking")
+    parser.add_argument("--yes", action="store_true", help="remove them without asking")
     add_lang_flag(parser)
     args = parser.parse_args()
     from rnn_mnist.analysis.compare_command import compare_command

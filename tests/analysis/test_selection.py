@@ -185,6 +185,7 @@ def test_a_note_from_the_start_changes_nothing_else(tmp_path, toy_data_dir):
     assert fork_server.run(tmp_path, "train_mlp.py", *flags, "--run-name", "b")[::2] == (0, "")
     assert Run(tmp_path / "runs/a").note == "hello" and Run(tmp_path / "runs/b").note == ""
     assert verdict(tmp_path / "runs/a", tmp_path / "runs/b")[0]
+    assert {path.name for path in (tmp_path / "runs/a").iterdir()} <= unfinished.CONTENT | {"result.json"}
     assert (tmp_path / "runs/a/config.json").read_text().replace('"a"', '"b"') == (
         tmp_path / "runs/b/config.json").read_text()
     code, _, err = fork_server.run(tmp_path, "train_mlp.py", "--resume", "runs/a", "--epochs", 2, "--note", "x y")
