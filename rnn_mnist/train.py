@@ -25,17 +25,18 @@ NO_SIGNALS = contextlib.nullcontext(())
 
 
 def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, loaded=None, place=None,
-          **settings):
+          note="", **settings):
     """Train a new run and return it; settings of either kind change those of config and options.
 
     name: an automatic one, if not what differs from base. signals: a context, entered when the run is made, of a list;
     what comes into it stops the training after the step in progress. loaded: what load_arrays has returned, so as not
-    to read it again. place: as for create_run. Raise UserError if settings or data are not as they should be, Stopped
-    if it ended before its time.
+    to read it again. place: as for create_run. note: the text of its note.txt. Raise UserError if settings or data
+    are not as they should be, Stopped if it ended before its time.
     """
     given, given_options = sort(settings, Config, RunOptions)
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
     guard.check_place(replace(options, runs_dir=place or options.runs_dir))
+    forms.checked_note(note)
     config = replace(config, isa=machine.resolve(config.isa))
     name = name or log.run_name(config, base or Config())
     data = load_data(config, options, loaded)
@@ -44,6 +45,7 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
         config = begin_with(network, config, options)
         run = create_run(config, options, name, _environment(network, data), place)
         with guard.locked(run), signals as noted, guard.telling_how_to_go_on(run, config):
+            run.write_note(note)
             run.log(log.first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
             state = checkpoint.save_state(run.path, state)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarking.in_numpy import checked_loss
 from benchmarking.task import read_weights
+from rnn_mnist.console.languages import text
 
 FOLDER = Path(__file__).resolve().parent
 PEERS, TRAIN_RNN = FOLDER / "peers", FOLDER.parent / "train_rnn.py"
@@ -88,11 +89,12 @@ def time_command(command, folder):
                               stderr=stderr, text=True)
     accuracy = re.search(r"acc_test : ([\d.]+)", done.stdout)
     if done.returncode or not accuracy:
-        raise WorkerFailed(f"exit code {done.returncode}: {_last_line(errors)}")
+        raise WorkerFailed(text("exit code {number}: {line}", number=done.returncode, line=_last_line(errors)))
     seconds, memory = json.loads(done.stdout.splitlines()[-1])
     return seconds, memory, float(accuracy[1])
 
 
 def _last_line(path):
     """Return the last line of what a process wrote to stderr."""
-    return " ".join(path.read_text(errors="replace").strip().split("\n")[-1].split())[:160] or "ended without a word"
+    line = path.read_text(errors="replace").strip().split("\n")[-1]
+    return " ".join(line.split())[:160] or text("ended without a word")

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarking.task import Case
 from rnn_mnist import files
-from rnn_mnist.console import machine
+from rnn_mnist.console import languages, machine
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.tables import markdown, table
 from rnn_mnist.plots import style
 
@@ -65,16 +66,16 @@ def _process_columns(one, processes, tutorial):
     return columns
 
 
-def main_table(rows, epochs):
+def main_table(rows, epochs, language="en"):
     """Return the main case's table, heading first, as lists of texts; a wrong form has its due loss instead of ratios.
     """
-    heading = ["form", "s per epoch", "quartiles", "x tutorial", "images/s", "% of floor", "loss",
-               f"{epochs} epochs, s", "x tutorial", "MB", "acc_test"]
-    found = [heading]
+    heading = ["form", "s per epoch", "quartiles", "x tutorial", "images/s", "% of floor", "loss"]
+    found = [[*(text(word, language) for word in heading), text("{n} epochs, s", language, n=epochs),
+              text("x tutorial", language), "MB", "acc_test"]]
     for row in rows:
         loss = _format(row["loss"], ".4f")
         if not row["right"]:
-            loss += f" WRONG: {row['loss_wanted']:.4f} EXPECTED"
+            loss += " " + text("WRONG: {loss:.4f} EXPECTED", language, loss=row["loss_wanted"])
         share = row["share_of_floor"] and row["share_of_floor"] * 100
         found.append([row["form"], _format(row["epoch_seconds"], ".3f"),
                       f"{row['first_quartile']:.3f}-{row['third_quartile']:.3f}", _format(row["times_tutorial"], ".2f"),
@@ -84,19 +85,21 @@ def main_table(rows, epochs):
     return found
 
 
-def scaling_table(measured):
+def scaling_table(measured, language="en"):
     """Return the table of all cases: of each form of ours, how it compares with the tutorial's, the floor, and the best
     peer, splits included.
     """
     forms = list(dict.fromkeys(one.form.name for one in measured if one.form.role == "ours" and one.case != Case()))
-    found = [["network", "tutorial's script, s", "floor, s", "best peer", "s",
-              *(heading for name in forms for heading in (f"{name}, s", "x tutorial", "% of floor", "x peer"))]]
+    headings = ["network", "tutorial's script, s", "floor, s", "best peer", "s",
+                *(heading for name in forms for heading in (f"{name}, s", "x tutorial", "% of floor", "x peer"))]
+    found = [[text(heading, language) for heading in headings]]
     for case in dict.fromkeys(one.case for one in measured) if forms else ():
         here = {one.form.name: one for one in measured if one.case == case and one.right}
         tutorial, floor = (next((one for one in here.values() if one.form.role == role), None)
                            for role in ("tutorial", "floor"))
         peer = _fastest(here.values(), ("peer", "split"))
-        line = [case_name(case), _seconds(tutorial), _seconds(floor), peer.form.name if peer else "-", _seconds(peer)]
+        line = [case_name(case, language), _seconds(tutorial), _seconds(floor), peer.form.name if peer else "-",
+                _seconds(peer)]
         for name in forms:
             one = here.get(name)
             share = speed_ratio(floor, one)
@@ -109,9 +112,10 @@ def scaling_table(measured):
 def case_lines(measured, case):
     """Return the lines of one case: each form's seconds per epoch, and its ratios."""
     rows = to_rows([one for one in measured if one.case == case], {})
-    return [case_name(case), *table([["form", "s per epoch", "x tutorial", "% of floor"], *(
+    heads = [text(word) for word in ("form", "s per epoch", "x tutorial", "% of floor")]
+    return [case_name(case, languages.current()), *table([heads, *(
         [row["form"], _format(row["epoch_seconds"], ".3f"), _format(row["times_tutorial"], ".2f"),
-         _format(row["share_of_floor"] and 100 * row["share_of_floor"], ".0f") if row["right"] else "WRONG"]
+         _format(row["share_of_floor"] and 100 * row["share_of_floor"], ".0f") if row["right"] else text("WRONG")]
         for row in rows)], "<>"), ""]
 
 
@@ -126,21 +130,22 @@ def _seconds(one):
     return "-" if one is None else f"{median(one.epoch_seconds):.3f}"
 
 
-def summary(measured):
+def summary(measured, language="en"):
     """Return a line for each of our forms: how many times as fast as the best right peer, alone and with our split."""
     main = [one for one in measured if one.case == Case() and one.right]
     lines = []
     for one in (one for one in main if one.form.role == "ours"):
         words = []
-        for roles, meaning in ((("peer",), "as its users write it"), (("peer", "split"), "two-way splits included")):
+        for roles, sentence in (
+                (("peer",), "{ratio:.2f} times as fast as the best peer as its users write it ({name})"),
+                (("peer", "split"), "{ratio:.2f} times as fast as the best peer two-way splits included ({name})")):
             if best := _fastest(main, roles):
-                words.append(f"{speed_ratio(best, one):.2f} times as fast as the best peer {meaning} "
-                             f"({best.form.name})")
+                words.append(text(sentence, language, ratio=speed_ratio(best, one), name=best.form.name))
         lines += [f"{one.form.name}: {', '.join(words)}"] if words else []
     return lines
 
 
-def machine_line(environment):
+def machine_line(environment, language="en"):
     """Return the line that says on what it was measured; environment: machine.describe()'s dict, with data."""
     versions = [f"{name} {environment[name]}" for name in ("python", "tensorflow", "numpy")]
     for package in ("jax", "torch", "keras"):
@@ -148,19 +153,31 @@ def machine_line(environment):
             versions.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
-    return (f"{environment['cpu']}, {environment['cores']} cores, instruction set {machine.DEFAULT_ISA}, native is "
-            f"{machine.available()[-1]}; {', '.join(versions)}; data : {environment['data']}; "
-            f"commit {environment['git_commit']}")
+    return text("{cpu}, {cores} cores, instruction set {isa}, native is {native}; {versions}; data : {data}; commit "
+                "{commit}", language, cpu=environment["cpu"], cores=environment["cores"], isa=machine.DEFAULT_ISA,
+                native=machine.available()[-1], versions=", ".join(versions), data=text(environment["data"], language),
+                commit=environment["git_commit"])
 
 
 def write(measured, processes, left_out, epochs, environment, out):
-    """Write results.csv, results.md and results.png to a folder, a Path; return the lines for the terminal."""
+    """Write results.csv, results.md and results.png to a folder, a Path; return the lines for the terminal.
+
+    The first two are always English.
+    """
     rows = to_rows(measured, processes)
-    found = main_table([row for row in rows if _case(row) == _MAIN], epochs), scaling_table(measured)
-    tables = [rows for rows in found if len(rows) > 1]  # all forms may have been left out
-    notes = ["x tutorial, % of floor, times as fast: medians of the ratios within each round; loss: of the first 1,000 "
-             "training images after the last step, computed in NumPy", *summary(measured),
-             *(f"left out: {name}: {why}" for name, why in left_out.items()), machine_line(environment)]
+
+    def said(language):
+        """Return the tables and the notes in a language."""
+        found = (main_table([row for row in rows if _case(row) == _MAIN], epochs, language),
+                 scaling_table(measured, language))
+        notes = [text("x tutorial, % of floor, times as fast: medians of the ratios within each round; loss: of the "
+                      "first 1,000 training images after the last step, computed in NumPy", language),
+                 *summary(measured, language),
+                 *(text("left out: {error}", language, error=f"{name}: {why}") for name, why in left_out.items()),
+                 machine_line(environment, language)]
+        return [rows for rows in found if len(rows) > 1], notes  # all forms may have been left out
+
+    tables, notes = said("en")
     stream = io.StringIO()
     writer = csv.DictWriter(stream, RESULT_COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -169,6 +186,7 @@ def write(measured, processes, left_out, epochs, environment, out):
     lines = [*(line for rows in tables for line in (*markdown(rows, ">"), "")), *(f"- {note}" for note in notes)]
     files.write(out / "results.md", "\n".join(lines) + "\n")
     draw(measured, out / "results.png")
+    tables, notes = said(languages.current())
     return [*(line for rows in tables for line in (*table(rows, "<>"), "")), *notes]
 
 
@@ -186,9 +204,10 @@ def draw(measured, path):
     left.barh([one.form.name for one in main], middles, xerr=np.abs(quartiles - middles), ecolor="black",
               color=[colors[one.form.role] for one in main])
     if floor is not None:
-        left.axvline(floor, linestyle="--", color="black", label="matrix products alone")
+        left.axvline(floor, linestyle="--", color="black", label=style.text("matrix products alone"))
         left.legend()
-    left.set(xlabel="seconds per epoch (median, quartiles)", title="28 steps, 150 neurons, batch 150")
+    left.set(xlabel=style.text("seconds per epoch (median, quartiles)"),
+             title=style.text("28 steps, 150 neurons, batch 150"))
     _draw_scaling(right, to_rows(measured, {}))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
@@ -205,7 +224,7 @@ def _draw_scaling(axes, rows):
                   fillstyle="none" if "native" in name else "full")
     axes.axhline(1, color=style.COLORS[1])
     axes.set_xticks(range(len(cases)), map(_short_name, cases))
-    axes.set(title="times as fast as the tutorial's script", xlabel="network")
+    axes.set(title=style.text("times as fast as the tutorial's script"), xlabel=style.text("network"))
     axes.set_ylim(bottom=0, top=axes.get_ylim()[1] * 1.4)
     if rows:
         axes.legend(ncols=2, loc="upper center")
@@ -218,16 +237,16 @@ def _case(row):
 _MAIN = 150, 150, 28, "basic"
 
 
-def case_name(case):
+def case_name(case, language="en"):
     """Return what a Case is called in a table."""
-    return f"{case.cell}, {case.n_neurons} neurons, batch {case.batch_size}, {case.n_steps} steps"
+    return text("{cell}, {n_neurons} neurons, batch {batch_size}, {n_steps} steps", language, **case._asdict())
 
 
 def _short_name(case):
     """Return what a case does not share with the main one, on two lines."""
-    words = "{}\nneurons", "batch\n{}", "{}\nsteps", "{}\ncell"
-    return "\n".join(word.format(size) for word, size, usual in zip(words, case, _MAIN, strict=True)
-                     if size != usual) or "as on\nthe left"
+    words = "{n}\nneurons", "batch\n{n}", "{n}\nsteps", "{n}\ncell"
+    return "\n".join(style.text(word, n=size) for word, size, usual in zip(words, case, _MAIN, strict=True)
+                     if size != usual) or style.text("as on\nthe left")
 
 
 def _format(value, spec):

@@ -19,7 +19,8 @@ from benchmarking import report
 from benchmarking.in_numpy import reference_losses
 from benchmarking.process import PEERS, TRAIN_RNN, Worker, WorkerFailed, time_command
 from benchmarking.task import WIDTHS, Case, minibatches, new_task, write_task
-from rnn_mnist.console import machine
+from rnn_mnist.console import languages, machine
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.log import duration
 from rnn_mnist.console.machine import DEFAULT_ISA
 
@@ -146,7 +147,8 @@ def measure_all(forms, plan, data, out, log, say):
     Return whether all that was measured is right and none of ours is left out. log is called with a line for each
     stage, say with the lines of each case when it is done, and last with those of all.
     """
-    left_out = {form.name: f"{' and '.join(missing)} not installed: pip install -r requirements-benchmark.txt"
+    left_out = {form.name: text("{names} not installed: pip install -r requirements-benchmark.txt",
+                                names=text(" and ").join(missing))
                 for form in forms if (missing := missing_packages(form))}
     forms, measured, processes = [form for form in forms if form.name not in left_out], [], {}
     environment = machine.describe() | {"data": data.source.kind}
@@ -157,7 +159,8 @@ def measure_all(forms, plan, data, out, log, say):
     with tempfile.TemporaryDirectory() as folder:
         for i, (case, schedule, chosen) in enumerate(cases):
             rate = (time.monotonic() - started) / sum(work[:i]) if i else 1
-            log(f"{report.case_name(case)}: {len(chosen)} forms; about {duration(rate * sum(work[i:]))} left")
+            log(text("{case}: {n} forms; about {time} left", case=report.case_name(case, languages.current()),
+                     n=len(chosen), time=duration(rate * sum(work[i:]))))
             found, failed = measure_case(chosen, case, schedule, data.train, Path(folder, str(i)), log)
             measured += found
             left_out |= failed
@@ -192,17 +195,17 @@ def measure_case(forms, case, schedule, train, folder, log):
     task = new_task(train, case)
     folder.mkdir()
     write_task(task, folder)
-    log("training in NumPy, for the losses")
+    log(text("training in NumPy, for the losses"))
     checked_steps = [schedule.warm_up, schedule.warm_up + schedule.rounds * schedule.block]
     perturbed = task._replace(weights=[np.nextafter(w, np.float32(np.inf)) for w in task.weights])
     references = [reference_losses(start, checked_steps, minibatches(len(task.labels), task.batch_size))
                   for start in (task, perturbed)]
     with contextlib.ExitStack() as stack:
-        log(f"starting {len(forms)} forms")
+        log(text("starting {n} forms", n=len(forms)))
         workers = [stack.enter_context(Worker(form, folder, schedule.warm_up)) for form in forms]
         _call_each(workers, lambda worker: worker.end_warm_up(task))
         for i in range(schedule.rounds):
-            log(f"round {i + 1} of {schedule.rounds}")
+            log(text("round {i} of {n}", i=i + 1, n=schedule.rounds))
             _call_each(workers[::-1] if i % 2 else workers, lambda worker: worker.time_block(schedule.block))
         _call_each(workers, lambda worker: worker.check(task))
     measured = [Measurement(worker.form, case, [len(task.labels) * seconds for seconds in worker.seconds],
@@ -229,7 +232,7 @@ def measure_processes(forms, data, plan, folder, log):
     """
     commands, found, failed = _commands(forms, data, plan.epochs, folder), {}, {}
     for i in range(plan.processes):
-        log(f"whole processes, {i + 1} of {plan.processes}")
+        log(text("whole processes, {i} of {n}", i=i + 1, n=plan.processes))
         for name, command in list(commands.items())[::-1 if i % 2 else 1]:
             try:
                 seconds, memory, acc_test = time_command(command, folder)

@@ -49,7 +49,7 @@ def test_description_counts_every_label(toy, toy_data_dir):
 def test_description_is_korean_throughout(toy):
     languages.use("ko")
     lines = data_view.describe(*toy[:2], toy[2]._replace(where="drawn from a seed"))
-    assert "시드로 그림" in lines[0]
+    assert "시드로 생성" in lines[0]
     assert lines[1] == "훈련 : 이미지 uint8 [600, 28, 28], 값 0 ~ 255, 레이블 int32 [600]"
 
 

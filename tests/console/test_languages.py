@@ -52,11 +52,12 @@ NOT_SAID = {
     "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
     "python scripts/{}.py",  # commands
     "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed"}  # looked for in others' texts
-ALWAYS_ENGLISH = {  # (file, function): why
+ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
     ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
     ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
-    ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag"}
+    ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag",
+    ("rounds.py", "FORMS"): "names, also in results.csv"}
 
 
 def has_words(sentence):
@@ -75,7 +76,8 @@ def without_documentation(tree, name):
     """Yield the nodes of a file's tree, but for docstrings, the pieces of f-strings, and what is always English."""
     for node in ast.iter_child_nodes(tree):
         documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if documents or (name, getattr(node, "name", "")) in ALWAYS_ENGLISH or getattr(node, "arg", "") == "doc":
+        called = getattr(node, "name", "") or getattr(getattr(node, "targets", [None])[0], "id", "")
+        if documents or (name, called) in ALWAYS_ENGLISH or getattr(node, "arg", "") == "doc":
             continue
         yield node
         yield from (without_documentation(node, name) if not isinstance(node, ast.JoinedStr) else

@@ -73,7 +73,7 @@ def test_the_documented_sweep_is_what_its_runs_say():
     assert [len(group["seeds"]) for group in groups] == [5, 5, 5, 5]
     assert report.as_csv(groups) == (folder / "sweep.csv").read_text()
     assert all(line in Path(readme).read_text() for line in report.report(groups)
-               for readme in ("README.md", "README.ko.md"))
+               for readme in (folder / "README.md", folder / "README.ko.md"))
 
 
 def test_the_picture_shows_every_seed_best_first(groups, tmp_path, monkeypatch):
