@@ -9,7 +9,7 @@ A KEY is a setting or a column of --csv. Without --out, the picture of a folder 
 its comparison.png; that of runs goes to the first one's plots/.
 """
 
-from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_lang_flag, loading, run
 from rnn_mnist.tutorials.presets import PRESETS
 
 BASES = {"rnn": PRESETS["rnn-rows"].config, "mlp": PRESETS["mlp-relu"].config}  # those of train_rnn.py, train_mlp.py
@@ -38,6 +38,7 @@ def main():
     parser.add_argument("--yes", action="store_true", help="remove them without asking")
     add_lang_flag(parser)
     args = parser.parse_args()
+    loading("NumPy")
     from rnn_mnist.analysis.compare_command import compare_command
     compare_command(args, BASES)
 

@@ -17,7 +17,7 @@ from helpers import on_event, outcome, refusal
 from reference import rnn_forward
 
 import rnn_mnist as rm
-from rnn_mnist import data
+from rnn_mnist import data, tf1  # noqa: F401 - TensorFlow: else the first command would say that it loads it
 from rnn_mnist.analysis.rerun import rerun
 from rnn_mnist.checkpoint import weights_digest
 from rnn_mnist.config import Config, RunOptions, with_settings

@@ -43,7 +43,6 @@ class Parser(argparse.ArgumentParser):
         languages.use(_language_asked_for(sys.argv) or languages.chosen())
         doc = doc and _EXAMPLE.sub(lambda found: script(found[1]), "\n\n".join(translated(doc)))
         kwargs.setdefault("prog", script(Path(sys.argv[0]).stem))
-        kwargs.setdefault("usage", "%(prog)s [FLAG ...]" if rare_flags else None)
         super().__init__(description=doc, formatter_class=_Help, allow_abbrev=False, **kwargs)
         self.rare_flags, self.shows_all = rare_flags, "--help-all" in sys.argv
         if rare_flags:
@@ -107,7 +106,8 @@ class _Help(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=27, width=shutil.get_terminal_size().columns)
 
     def add_usage(self, usage, actions, groups, prefix=None):
-        super().add_usage(usage, actions, groups, prefix or text("usage: "))
+        arguments = [self._format_args(action, action.dest) for action in actions if not action.option_strings]
+        super().add_usage(usage or " ".join(["%(prog)s [FLAG ...]", *arguments]), actions, groups, text("usage: "))
 
     def start_section(self, heading):
         super().start_section(text(heading) if heading else heading)

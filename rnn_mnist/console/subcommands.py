@@ -11,7 +11,8 @@ def main():
     """Run the script that the first argument names, with the others; without one, say what there is."""
     scripts = {subcommand(path.stem): path for path in sorted(SCRIPTS.glob("[a-z]*.py"))
                if path.stem != "benchmark" or (SCRIPTS / "benchmarking").is_dir()}  # which needs a checkout
-    parser = Parser("commands (COMMAND --help tells more):", prog="rnn-mnist")
+    parser = Parser("commands (COMMAND --help tells more):", prog="rnn-mnist",
+                    usage="%(prog)s COMMAND [FLAG ...]")
     firsts = {name: translated(ast.get_docstring(ast.parse(path.read_text())))[0] for name, path in scripts.items()}
     lines = [f"  {name:22} {line.partition(':')[0].rstrip('.')}" for name, line in firsts.items()]
     parser.description += "\n\n" + "\n".join(lines)
