@@ -9,6 +9,7 @@ import time
 
 from rnn_mnist.console.command import script
 from rnn_mnist.console.languages import ORIGINAL, loud, text
+from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import differences
 
 NETWORK = ("cell", "peephole", "layers", "bidirectional", "read", "order", "permutation", "rows_from", "rows_to",
@@ -121,6 +122,12 @@ def duration(seconds):
 def resume_command(run, config):
     """Return the command that goes on with a run."""
     return f"{script(f'train_{config.model}')} --resume {shlex.quote(str(run))}"
+
+
+def note_on_terminal(line):
+    """Print a line on stderr if that is a terminal."""
+    if sys.stderr.isatty():
+        note(line)
 
 
 def beside_bar():
