@@ -26,62 +26,62 @@ class Config:
     """Hold the settings that can change a bit of the result; raise UserError naming the first that is out of range."""
 
     model: str = setting("rnn", "kind of network", flag=False, choices=("rnn", "mlp"))
-    epochs: int = setting(5, "passes over the training set", low=1, high=MAX_EPOCHS)
-    batch_size: int = setting(150, "images per minibatch; an epoch is cut into equal parts of about this size", low=1)
-    learning_rate: float = setting(0.001, "step size of the optimizer", low=0.0)
-    lr_decay: float = setting(1.0, "factor of the step size from one epoch to the next", low=1e-6, high=1.0)
-    clip_norm: float = setting(0.0, "scale gradients down to this global norm (0: never)", low=0.0)
-    cell: str = setting("basic", "recurrent cell; irnn: ReLU that starts as the identity", needs=RNN,
-                        choices=("basic", "lstm", "gru", "irnn"))
-    peephole: bool = setting(False, "let the gates see the cell's memory", needs=("cell", ("lstm",)))
-    layers: int = setting(1, "recurrent layers, one upon the other", needs=RNN, low=1, high=64)
-    bidirectional: bool = setting(False, "read in both directions, with weights for each", needs=RNN)
-    read: str = setting("last", "what the output layer sees: the last state of the top layer (last), of all layers "
-                        "(all), or the mean of the top layer's over the steps (mean)", needs=RNN,
-                        choices=("last", "all", "mean"))
-    n_neurons: int = setting(150, "units of each recurrent layer, in each direction", needs=RNN, low=1, high=16_384)
-    order: str = setting("rows", "order in which an image is read: rows, columns or reversed rows, 28 of 28 pixels; "
-                         "pixels, or permuted pixels, 784 of one", needs=RNN,
+    epochs: int = setting(5, "passes over the training set", group="training", low=1, high=MAX_EPOCHS)
+    batch_size: int = setting(150, "images per minibatch", group="training", low=1)
+    learning_rate: float = setting(0.001, "step size of the optimizer", group="training", low=0.0)
+    lr_decay: float = setting(1.0, "factor of the step size from one epoch to the next", rare="training", low=1e-6,
+                              high=1.0)
+    clip_norm: float = setting(0.0, "scale gradients down to this global norm; 0: never", rare="training", low=0.0)
+    cell: str = setting("basic", "cell", group="network", needs=RNN, choices=("basic", "lstm", "gru", "irnn"))
+    peephole: bool = setting(False, "let the gates see the cell's memory", rare="network", needs=("cell", ("lstm",)))
+    layers: int = setting(1, "recurrent layers, one upon the other", group="network", needs=RNN, low=1, high=64)
+    bidirectional: bool = setting(False, "read in both directions, with weights for each", rare="network", needs=RNN)
+    read: str = setting("last", "what the output layer sees: the top layer's last state, all layers', or the mean over "
+                        "the steps", rare="network", needs=RNN, choices=("last", "all", "mean"))
+    n_neurons: int = setting(150, "units of each recurrent layer", group="network", needs=RNN, low=1, high=16_384)
+    order: str = setting("rows", "order", group="network", needs=RNN,
                          choices=("rows", "columns", "reversed", "pixels", "permuted"))
-    permutation: str = setting("92916", "which permutation: the seed of one drawn by NumPy's legacy generator, or "
-                               f"{BIT_REVERSAL}", needs=("order", ("permuted",)), metavar="SEED", also=(int,))
-    rows_from: int = setting(0, "first row of the image that is read", needs=RNN, low=0, high=N_ROWS - 1)
-    rows_to: int = setting(N_ROWS, "row that reading ends before", needs=RNN, low=1, high=N_ROWS)
-    n_steps: int = setting(28, "time steps an image is read in", needs=RNN, low=1, high=N_PIXELS)
-    n_inputs: int = setting(28, "pixels per time step; n-steps x n-inputs is 784", needs=RNN, low=1, high=N_PIXELS)
-    hidden_sizes: tuple[int, ...] = setting((), "units of each hidden layer", needs=MLP, low=1, high=16_384,
-                                                 longest=100)
-    activation: str = setting("tanh", "activation of the hidden units", needs=("cell", ("basic",)),
+    permutation: str = setting("92916", "seed of the permutation, drawn by NumPy's legacy generator, or bit-reversal",
+                               rare="network", needs=("order", ("permuted",)), metavar="SEED", also=(int,))
+    rows_from: int = setting(0, "first row of the image that is read", rare="network", needs=RNN, low=0,
+                             high=N_ROWS - 1)
+    rows_to: int = setting(N_ROWS, "row that reading ends before", rare="network", needs=RNN, low=1, high=N_ROWS)
+    n_steps: int = setting(28, "time steps an image is read in", rare="network", needs=RNN, low=1, high=N_PIXELS)
+    n_inputs: int = setting(28, "pixels per time step; n-steps x n-inputs is 784", rare="network", needs=RNN, low=1,
+                            high=N_PIXELS)
+    hidden_sizes: tuple[int, ...] = setting((), "units of each hidden layer", group="network", needs=MLP, low=1,
+                                            high=16_384, longest=100)
+    activation: str = setting("tanh", "activation", group="network", needs=("cell", ("basic",)),
                               choices=("tanh", "relu", "sigmoid"))
-    pixels: str = setting("unit", "pixel values 0-1 (unit) or 0-255 (raw)", choices=("unit", "raw"))
-    optimizer: str = setting("adam", "update rule", choices=("adam", "sgd", "momentum", "rmsprop"))
-    momentum: float = setting(0.9, "share of the last step that is kept", needs=("optimizer", ("momentum",)), **SHARE)
-    rho: float = setting(0.9, "decay of the mean of squared gradients", needs=("optimizer", ("rmsprop",)), **SHARE)
-    epsilon: float = setting(1e-8, "added to the denominator", needs=("optimizer", ("adam", "rmsprop")), low=1e-30,
-                             high=1.0)
-    l2: float = setting(0.0, "weight of the sum of squared kernel elements in the loss", low=0.0, high=1e6)
-    l2_on: str = setting("hidden", "kernels that l2 counts", needs=("l2", None), choices=("hidden", "output", "all"))
-    dropout: float = setting(0.0, "share of hidden units (rnn: between layers, and of the last state) dropped in "
-                             "training", low=0.0, high=0.99)
-    bptt_steps: int = setting(0, "let the gradient flow through the last k steps (0: all)", needs=RNN, low=0,
-                              at_most=("n_read", "time steps there are"))
-    unroll: str = setting("dynamic", "how the recurrence is built: dynamic_rnn, static_rnn, by hand (fastest)",
+    pixels: str = setting("unit", "pixel values 0-1 or 0-255", rare="data", choices=("unit", "raw"))
+    optimizer: str = setting("adam", "update rule", group="training", choices=("adam", "sgd", "momentum", "rmsprop"))
+    momentum: float = setting(0.9, "share of the last step that is kept", rare="training",
+                              needs=("optimizer", ("momentum",)), **SHARE)
+    rho: float = setting(0.9, "decay of the mean of squared gradients", rare="training",
+                         needs=("optimizer", ("rmsprop",)), **SHARE)
+    epsilon: float = setting(1e-8, "added to the denominator", rare="training",
+                             needs=("optimizer", ("adam", "rmsprop")), low=1e-30, high=1.0)
+    l2: float = setting(0.0, "weight of the squared kernel elements in the loss", rare="training", low=0.0, high=1e6)
+    l2_on: str = setting("hidden", "kernels that l2 counts", rare="training", needs=("l2", None),
+                         choices=("hidden", "output", "all"))
+    dropout: float = setting(0.0, "share of hidden units dropped in training", group="training", low=0.0, high=0.99)
+    bptt_steps: int = setting(0, "let the gradient flow through the last N steps; 0: all", rare="training", needs=RNN,
+                              low=0, at_most=("n_read", "time steps there are"))
+    unroll: str = setting("dynamic", "how the recurrence is built, fused: by hand, the fastest", rare="training",
                           needs=RNN, choices=("dynamic", "static", "fused"))
-    replicas: int = setting(2, "parts a minibatch is split into, computed side by side", low=1, high=64,
-                            at_most=("batch_size", "images of a minibatch"))
-    isa: str = setting(DEFAULT_ISA, "instruction set of the matrix products; only runs with the same one are the same "
-                       "to the bit. avx2: nearly every x86-64 computer; avx512_core: faster, on newer ones; avx, "
-                       "sse41: slower; native: the fastest here; arm: on ARM computers, nothing else there",
-                       choices=("sse41", "avx", "avx2", "avx512_core", "native", ARM))
-    seed: int = setting(42, "seed of the weights and of the shuffling", low=0, high=2**31 - 2)
-    n_valid: int = setting(5000, "first training images kept for validation", low=0)
-    valid_fraction: float = setting(0.0, "last share kept for validation instead of n-valid", low=0.0, high=0.99)
-    n_subset: int = setting(0, "train on this many images, the last of a random permutation (0: on all)", low=0)
-    subset_seed: int = setting(7, "seed of that permutation", needs=("n_subset", None), low=0, high=2**32 - 1)
-    data: str = setting("auto", "mnist, synthetic (drawn here, no file needed), or auto: mnist if it can be had",
-                        choices=("auto", "mnist", "synthetic"))
-    valid_steps: int = setting(0, "also validate within an epoch, every N steps (0: only after each epoch)", low=0)
-    patience: int = setting(0, "stop after N validations without a better one, restore the best (0: never)", low=0)
+    replicas: int = setting(2, "parts a minibatch is split into, computed side by side", rare="training", low=1,
+                            high=64, at_most=("batch_size", "images of a minibatch"))
+    isa: str = setting(DEFAULT_ISA, "instruction set of the matrix products; bits are the same only with the same one",
+                       rare="training", choices=("sse41", "avx", "avx2", "avx512_core", "native", ARM))
+    seed: int = setting(42, "seed of weights and shuffling", group="training", low=0, high=2**31 - 2)
+    n_valid: int = setting(5000, "training images kept for validation", group="data", low=0)
+    valid_fraction: float = setting(0.0, "last share kept for validation instead of n-valid", rare="data", low=0.0,
+                                    high=0.99)
+    n_subset: int = setting(0, "train on this many images, drawn at random; 0: on all", rare="data", low=0)
+    subset_seed: int = setting(7, "seed of that draw", rare="data", needs=("n_subset", None), low=0, high=2**32 - 1)
+    data: str = setting("auto", "what to train on", group="data", choices=("auto", "mnist", "synthetic"))
+    valid_steps: int = setting(0, "also validate within an epoch, every N steps; 0: never", rare="training", low=0)
+    patience: int = setting(0, "stop N validations after the best; 0: never", group="training", low=0)
     init_weights: str = setting("", "digest of the weights of another run that training begins with", flag=False)
 
     n_read = property(lambda self: N_ROWS * max(0, self.rows_to - self.rows_from) // self.n_inputs,
@@ -99,18 +99,17 @@ class Config:
 class RunOptions:
     """Hold where and how a run is made, which changes no bit of it; raise UserError as Config does."""
 
-    data_dir: str | None = setting(None, "folder with the four IDX files (gzip or raw) or an mnist.npz")
-    init_from: str | None = setting(None, "run whose weights training begins with", metavar="RUN")
-    offline: bool = setting(False, "make no network call")
-    eval_train: bool = setting(False, "score the whole training set at the end, too")
-    checkpoint_steps: int = setting(0, "also save within an epoch, every N steps (0: only after each epoch)", low=0)
-    plots: bool = setting(True, "draw the learning curves at the end")
-    histograms: bool = setting(False, "write histograms of the weights for TensorBoard")
-    threads: int = setting(0, "threads that run operations (0: one per replica and core)", low=0, high=1024)
-    run_name: str | None = setting(None, "name of the run's folder (default: time, model, what differs, seed)",
-                                   metavar="NAME")
-    runs_dir: str = setting("runs", "folder that holds the runs")
-    verbose: bool = setting(False, "let TensorFlow's messages through (in Python: set TF_CPP_MIN_LOG_LEVEL=0)")
+    data_dir: str | None = setting(None, "folder of IDX files, or an mnist.npz", group="data")
+    init_from: str | None = setting(None, "run whose weights training begins with", rare="training", metavar="RUN")
+    offline: bool = setting(False, "make no network call", rare="data")
+    eval_train: bool = setting(False, "score the whole training set at the end, too", rare="output")
+    checkpoint_steps: int = setting(0, "also save within an epoch, every N steps; 0: never", rare="output", low=0)
+    plots: bool = setting(True, "draw the learning curves at the end", rare="output")
+    histograms: bool = setting(False, "write histograms of the weights for TensorBoard", rare="output")
+    threads: int = setting(0, "threads that compute; 0: one per replica and core", rare="training", low=0, high=1024)
+    run_name: str | None = setting(None, "name of the run's folder", group="output", metavar="NAME")
+    runs_dir: str = setting("runs", "folder that holds the runs", rare="output")
+    verbose: bool = setting(False, "let TensorFlow's messages through", rare="output")
 
     def __post_init__(self):
         convert(self)

@@ -75,6 +75,19 @@ class Run:
             raise UserError("{path}: damaged or edited: delete it and score the run again by {how}", path=path, how=how)
         return result
 
+    @property
+    def note(self):
+        """Return note.txt, what the run's owner says of it, as one line; empty if there is none."""
+        path = self.path / "note.txt"
+        return forms.read_note(files.read_text(path)) if os.path.lexists(path) else ""
+
+    def write_note(self, note):
+        """Write note.txt, or remove it if the note is empty; raise UserError unless it is one line that can be."""
+        if note := forms.checked_note(note):
+            files.write(self.path / "note.txt", note + "\n")
+        else:
+            (self.path / "note.txt").unlink(missing_ok=True)
+
     def evaluate(self, **where):
         """Return the Evaluation of the run on its test set, or on that of other data; see analysis.evaluate."""
         from rnn_mnist.analysis.evaluate import evaluate_run

@@ -7,6 +7,7 @@ import numpy as np
 
 from rnn_mnist.cells import n_states, n_weights
 from rnn_mnist.console import machine
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.quiet import reason
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.data import sequential_batches
@@ -112,8 +113,8 @@ class Network:
         for name in sorted(shapes.keys() | arrays.keys()):
             mine, theirs = shapes.get(name), arrays[name].shape if name in arrays else None
             if mine != theirs:
-                raise UserError(f"weights {name}: shape {theirs} there, {mine} in this network: the two must "
-                                "have the same cell, layers and sizes")
+                raise UserError("weights {name}: shape {theirs} there, {mine} in this network: the two must have the "
+                                "same cell, layers and sizes", name=name, theirs=theirs, mine=mine)
         for name, variable in self.graph.weights.items():
             self.run(variable.initializer, [variable.initializer.inputs[1]], [arrays[name]])
 
@@ -130,7 +131,7 @@ class Network:
             with self.graph.tf_graph.as_default():
                 self.graph.saver.save(self.session, prefix, write_meta_graph=False, write_state=False)
         except (tf.errors.OpError, ValueError) as error:  # ValueError: the Saver's word for a folder it can't write to
-            raise OSError(f"cannot write {prefix}: {reason(error)}") from None
+            raise OSError(text("cannot write {prefix}: {reason}", prefix=prefix, reason=reason(error))) from None
 
     def restore(self, prefix):
         """Read all variables back from a checkpoint; raise UserError if it does not fit the graph."""
@@ -138,7 +139,8 @@ class Network:
             with self.graph.tf_graph.as_default():
                 self.graph.saver.restore(self.session, prefix)
         except (tf.errors.OpError, ValueError) as error:
-            raise UserError(f"the checkpoint cannot be read as one of this network: {reason(error)}") from None
+            raise UserError("the checkpoint cannot be read as one of this network: {reason}",
+                            reason=reason(error)) from None
 
 
 def new_session(graph, n_threads):

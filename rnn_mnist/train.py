@@ -14,7 +14,7 @@ from rnn_mnist import checkpoint
 from rnn_mnist.checkpoint import State, weights_digest
 from rnn_mnist.config import Config, RunOptions, with_settings
 from rnn_mnist.console import forms, guard, log, machine
-from rnn_mnist.console.languages import SYNTHETIC
+from rnn_mnist.console.languages import SYNTHETIC, text
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import Stopped, UserError, named, sort
 from rnn_mnist.data import Data, load_data, order_digest, shuffle_batch
@@ -25,17 +25,18 @@ NO_SIGNALS = contextlib.nullcontext(())
 
 
 def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS, loaded=None, place=None,
-          **settings):
+          note="", **settings):
     """Train a new run and return it; settings of either kind change those of config and options.
 
     name: an automatic one, if not what differs from base. signals: a context, entered when the run is made, of a list;
     what comes into it stops the training after the step in progress. loaded: what load_arrays has returned, so as not
-    to read it again. place: as for create_run. Raise UserError if settings or data are not as they should be, Stopped
-    if it ended before its time.
+    to read it again. place: as for create_run. note: the text of its note.txt. Raise UserError if settings or data
+    are not as they should be, Stopped if it ended before its time.
     """
     given, given_options = sort(settings, Config, RunOptions)
     config, options = with_settings(config or Config(), **given), replace(options or RunOptions(), **given_options)
     guard.check_place(replace(options, runs_dir=place or options.runs_dir))
+    forms.checked_note(note)
     config = replace(config, isa=machine.resolve(config.isa))
     name = name or log.run_name(config, base or Config())
     data = load_data(config, options, loaded)
@@ -44,6 +45,7 @@ def train(config=None, options=None, *, name=None, base=None, signals=NO_SIGNALS
         config = begin_with(network, config, options)
         run = create_run(config, options, name, _environment(network, data), place)
         with guard.locked(run), signals as noted, guard.telling_how_to_go_on(run, config):
+            run.write_note(note)
             run.log(log.first_line(config, data))
             state = State(checkpoint.settings_digest(config), data.source.digest, config.epochs)
             state = checkpoint.save_state(run.path, state)
@@ -62,7 +64,7 @@ def resume(run, changes, signals=NO_SIGNALS, loaded=None):
         config, options = guard.settings_to_resume(run, state, changes)
         if run.result and (end := _end(config, state)):
             # Not an error: whoever repeats the command until it succeeds may not know that a kill came after the end.
-            note(f"{run} is finished: {end}")
+            note(text("{run} is finished: {end}", run=run, end=end))
             return run
         guard.check_data_dir(run, options, changes)
         data = load_data(config, options, loaded)
@@ -77,15 +79,16 @@ def resume(run, changes, signals=NO_SIGNALS, loaded=None):
             checkpoint.restore_files(run.path, state)
             run.note_environment(_environment(network, data))
             run.write_settings(config, options)
+            run.log(log.resumed_line(state))
             state = checkpoint.save_state(run.path, replace(state, epochs=config.epochs))
-            log.note_on_terminal(f"goes on at epoch {state.epoch:03d}, step {state.n_steps}")
             return _Trainer(run, config, options, data, network, noted).train(state)
 
 
 def begin_with(network, config, options):
     """Give a Network the weights of the run that training is to begin with; return the Config that names them."""
     if options.init_from is None and config.init_weights:
-        raise UserError(f"the weights that training began with are not at hand: name their run by {named('init_from')}")
+        raise UserError("the weights that training began with are not at hand: name their run by {setting}",
+                        setting=named("init_from"))
     if options.init_from is None:
         return config
     try:
@@ -93,11 +96,11 @@ def begin_with(network, config, options):
             weights = other.weights()
         digest = weights_digest(weights)
         if config.init_weights not in ("", digest):
-            raise UserError(f"{options.init_from}: its weights are no longer those that training began with: give a "
-                            "copy from then")
+            raise UserError("{run}: its weights are no longer those that training began with: give a copy from then",
+                            run=options.init_from)
         network.load(weights)
     except UserError as error:
-        raise UserError(f"{named('init_from')}: {error}") from None
+        raise UserError("{setting}: {error}", setting=named("init_from"), error=error) from None
     return replace(config, init_weights=digest)
 
 
@@ -111,9 +114,9 @@ def _environment(network, data):
 def _end(config, state):
     """Return why there is nothing left to train, None if there is."""
     if config.patience and state.n_worse >= config.patience:
-        return f"{named('patience', config.patience)} ended it after {state.epoch} epochs"
+        return text("{setting} ended it after {n} epochs", setting=named("patience", config.patience), n=state.epoch)
     if state.epoch >= config.epochs:
-        return f"it has its {state.epoch} epochs; to train on, add {named('epochs')} N"
+        return text("it has its {n} epochs; to train on, add {setting} N", n=state.epoch, setting=named("epochs"))
 
 
 def _due(n_steps, every):
@@ -150,15 +153,16 @@ class _Trainer:
                 rnd.permutation(len(self.data.train.labels))  # what shuffle_batch drew in the epochs before
             while not _end(self.config, state):
                 state = self.train_epoch(state, rnd)
-                self.stop_if_asked()
+                self.stop_if_asked(state)
             self.finish(state)
         except Diverged as error:
-            why = f"epoch {state.epoch:03d}, step {error.args[0] + 1}: the loss or a weight is not finite, or too large"
-            self.run.log(f"stopped : {why}")
-            raise Stopped(f"diverged: {why}: try a lower {named('learning_rate')}; the epochs before are kept in "
-                          f"{self.run}", code=3) from None
+            where = f"epoch {state.epoch:03d}, step {error.args[0] + 1}"
+            self.run.log(log.diverged_line(where))
+            raise Stopped("diverged: {where}: the loss or a weight is not finite, or too large: try a lower {setting}; "
+                          "the epochs before are kept in {run}", 3, where=where, setting=named("learning_rate"),
+                          run=self.run) from None
         if self.signals:
-            raise Stopped(f"interrupted; {self.run} is finished all the same", 128 + self.signals[0])
+            raise Stopped("interrupted; {run} is finished all the same", 128 + self.signals[0], run=self.run)
         return self.run
 
     def train_epoch(self, state, rnd):
@@ -198,7 +202,7 @@ class _Trainer:
                 self.run.log(log.step_line(state, row))
             state, best = _judged(state, row["acc_valid"])
         state = self.save(state, best)
-        self.stop_if_asked()
+        self.stop_if_asked(state)
         return state
 
     def end_epoch(self, state, batch):
@@ -229,11 +233,13 @@ class _Trainer:
         step = state.epoch * (len(self.data.train.labels) // self.config.batch_size) + state.n_steps
         return checkpoint.save_checkpoint(self.run.path, state, step, self.network.save, self.network.weights(), best)
 
-    def stop_if_asked(self):
-        """Leave, saying how to go on, if a signal has come."""
+    def stop_if_asked(self, state):
+        """Leave, saying so in the log and how to go on, if a signal has come; state: the one that is saved."""
         if self.signals:
-            raise Stopped(f"interrupted, saved; go on by: {log.resume_command(self.run, self.config)}",
-                          128 + self.signals[0])
+            self.run.log(log.interrupted_line(state, self.signals[0]))
+            checkpoint.save_state(self.run.path, state)  # with the log, which a resume puts back
+            raise Stopped("interrupted, saved; go on by: {command}", 128 + self.signals[0],
+                          command=log.resume_command(self.run, self.config))
 
     def finish(self, state):
         """Score the test set once, write the last lines and, last of all, result.json."""
@@ -259,7 +265,7 @@ class _Trainer:
         self.events.add_result(self.run.path, values)
         if self.options.plots:
             sys.audit("rnn_mnist.plots", self.run.path)
-            with guard.only_noted("the learning curves could not be drawn"):
+            with guard.only_noted(text("the learning curves could not be drawn")):
                 self.run.plot()
         sys.audit("rnn_mnist.result", self.run.path)
         self.run.write_result(self.config, values)

@@ -1,4 +1,4 @@
-"""Measure our forms of the training against the tutorial's script, other frameworks and the matrix products alone.
+"""Measure how fast we train: our forms against the tutorial's script, other frameworks, the matrix products alone.
 
 python scripts/benchmark.py --quick
 python scripts/benchmark.py --out runs/benchmark
@@ -13,10 +13,9 @@ import sys
 from pathlib import Path
 
 from rnn_mnist.config import Config, RunOptions
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.settings import UserError
-from rnn_mnist.data import load_data
 
 
 def main():
@@ -28,12 +27,15 @@ def main():
     add_data_flags(parser, "data", "data_dir")
     add_lang_flag(parser)
     args = parser.parse_args()
-    from benchmarking import rounds
     out = Path(args.out)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError("--out {out}: {reason}: choose another folder", out=out, reason=why(error)) from None
+    loading("NumPy")
+    from benchmarking import rounds
+
+    from rnn_mnist.data import load_data
     data = load_data(Config(data=args.data), RunOptions(data_dir=args.data_dir))
     right = rounds.measure_all(rounds.FORMS, rounds.QUICK if args.quick else rounds.FULL, data, out,
                                lambda line: print(line, file=sys.stderr, flush=True),

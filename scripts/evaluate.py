@@ -9,7 +9,7 @@ The pictures are written to the run's plots/ folder; those of other data, or of 
 to a folder of their own within it.
 """
 
-from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.run import Run
@@ -26,9 +26,11 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     add_lang_flag(parser)
     args = parser.parse_args()
-    from rnn_mnist.analysis.evaluate import draw_evaluation, report  # NumPy takes its time; --help needs none
-    evaluation = Run(args.run).evaluate(data=args.data, data_dir=args.data_dir, rows_from=args.rows_from,
-                                         rows_to=args.rows_to)
+    scored = Run(args.run)
+    loading("TensorFlow")
+    from rnn_mnist.analysis.evaluate import draw_evaluation, report
+    evaluation = scored.evaluate(data=args.data, data_dir=args.data_dir, rows_from=args.rows_from,
+                                 rows_to=args.rows_to)
     if args.json:
         say_json(evaluation.values)
     else:

@@ -6,7 +6,7 @@ python scripts/export.py runs/NAME --out ~/digits
 Both files are read back and must give the run's logits before the folder appears; without --out it is RUN/export.
 """
 
-from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
@@ -20,6 +20,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     opened = Run(args.run)
+    loading("TensorFlow")
     from rnn_mnist.export.saved_model import SIGNATURE, export_run
     folder, config, finished, difference, bound = export_run(opened, args.out)
     say(text("run : {run}{state}", run=args.run, state="" if finished else text(", not finished")))

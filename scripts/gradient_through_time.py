@@ -1,4 +1,4 @@
-"""Show how much gradient reaches the states of a recurrent network after each step, before and after training.
+"""Show the gradient through time: how much reaches the states after each step, before and after training.
 
 python scripts/gradient_through_time.py runs/TANH runs/IRNN runs/LSTM runs/GRU
 python scripts/gradient_through_time.py runs/NAME
@@ -10,7 +10,7 @@ plots/ folder; runs with different numbers of steps have a row of panels each, i
 colour.
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
@@ -24,6 +24,7 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     opened = [Run(path) for path in args.runs]
+    loading("TensorFlow")
     from rnn_mnist.analysis.gradients import draw, gradient_curve, report
     curves = [gradient_curve(each, args.data_dir) for each in opened]
     say(*report(curves))

@@ -4,7 +4,7 @@ python scripts/plot_run.py runs/NAME
 python scripts/plot_run.py runs/NAME runs/OTHER --lang ko
 """
 
-from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
@@ -15,7 +15,9 @@ def main():
     parser = Parser(__doc__)
     parser.add_argument("runs", metavar="RUN", nargs="+", help="run directory")
     add_lang_flag(parser)
-    for found in [Run(path) for path in parser.parse_args().runs]:  # a wrong name leaves all as it is
+    runs = [Run(path) for path in parser.parse_args().runs]  # a wrong name leaves all as it is
+    loading("Matplotlib")
+    for found in runs:
         say(text("written : {path}", path=found.plot()))
 
 

@@ -1,4 +1,4 @@
-"""Run the experiments of the tutorials and of papers again and print their published figures beside ours.
+"""Run the tutorials' and papers' experiments again: their published figures beside ours.
 
 python scripts/reproduce.py --list
 python scripts/reproduce.py rnn-rows mlp-wide
@@ -12,7 +12,7 @@ numpy-inference classifies with the weights of a file (pickle or npz) or of a ru
 
 import os
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run, script
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run, script
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.console.tables import table
@@ -40,6 +40,7 @@ def main():
                  time=expected_time(left_out, args.epochs)))
     # Read when NumPy is imported: let one core multiply, as more lose time on small products, most on a busy machine.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    loading("TensorFlow")
     from rnn_mnist.tutorials.reproduce import reproduce, terminal_table
     folder, rows = reproduce(names, runs_dir=args.runs_dir, epochs=args.epochs, weights=args.weights, data=args.data,
                              data_dir=args.data_dir, offline=args.offline)

@@ -1,4 +1,4 @@
-"""Repeat a finished run from its config.json into a new directory, and compare the two to the bit.
+"""Repeat a finished run: train it from its config.json into a new directory, and compare the two to the bit.
 
 python scripts/rerun.py runs/NAME
 python scripts/rerun.py runs/NAME --data-dir ~/mnist

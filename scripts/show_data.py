@@ -5,7 +5,7 @@ python scripts/show_data.py --image 4
 python scripts/show_data.py --data synthetic --out runs/data-synthetic
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 
@@ -18,7 +18,8 @@ def main():
     parser.add_argument("--out", metavar="DIR", default="runs/data", help="folder for the PNGs (default: runs/data)")
     add_lang_flag(parser)
     args = parser.parse_args()
-    from rnn_mnist.analysis.show_data import show_data  # NumPy takes its time; --help needs none
+    loading("Matplotlib")
+    from rnn_mnist.analysis.show_data import show_data
     lines, paths = show_data(args.image, args.out, args.data, args.data_dir, args.offline)
     say(*lines, *(text("written : {path}", path=path) for path in paths))
 

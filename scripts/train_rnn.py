@@ -1,6 +1,5 @@
-"""Train a recurrent network on MNIST, each image read as 28 rows of 28 pixels unless --order says otherwise.
+"""Train a recurrent network on MNIST: by default 28 rows of 28 pixels an image.
 
-python scripts/train_rnn.py --epochs 5
 python scripts/train_rnn.py --cell lstm --layers 2 --seed 7
 python scripts/train_rnn.py --resume runs/NAME --epochs 10
 """

@@ -9,7 +9,7 @@ image where it is read row by row (--order rows), and as steps in every other or
 test set that is right by then. The picture is written to the run's plots/ folder.
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
 from rnn_mnist.run import Run
@@ -27,6 +27,7 @@ def main():
     if (args.image is None) == (args.test_index is None):
         parser.error(text("give either a picture or --test-index N"))
     watched = Run(args.run)
+    loading("TensorFlow")
     from rnn_mnist.analysis.watch import draw, report, watch
     reading = watch(watched, args.image, args.test_index, args.data_dir)
     say(*report(reading))

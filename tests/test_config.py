@@ -111,8 +111,22 @@ def test_wrong_settings_are_refused_in_pythons_words(given, words):
 
 
 def test_names_that_are_no_setting_are_refused():
-    message = refusal(sort, {"n_neuron": 3, "epochs": 1})
-    assert message.startswith("no such setting: n_neuron: there are model, epochs, ") and "--" not in message
+    message = refusal(sort, {"wavelets": 3, "epochs": 1})
+    assert message.startswith("no such setting: wavelets: there are model, epochs, ") and "--" not in message
+
+
+@pytest.mark.parametrize(("name", "meant"), [
+    ("n_neuron", "n_neurons"), ("lr", "learning_rate"), ("neurons", "n_neurons"), ("hidden", "hidden_sizes"),
+    ("Batch-Size", "batch_size"), ("rows_form", "rows_from")])
+def test_a_name_that_is_no_setting_is_told_with_the_one_that_was_meant(name, meant):
+    assert refusal(sort, {name: 3}) == f"no such setting: {name}: did you mean {meant}?"
+
+
+@pytest.mark.parametrize(("given", "hint"), [
+    ({"cell": "LSTM"}, "got 'LSTM': did you mean lstm?"), ({"optimizer": "adma"}, "got 'adma': did you mean adam?"),
+    ({"cell": "transformer"}, "got 'transformer'")])
+def test_a_choice_that_is_not_there_is_told_with_the_one_that_was_meant(given, hint):
+    assert refusal(lambda: Config(**given)).endswith(hint)
 
 
 @pytest.mark.parametrize("given", [{"l2_on": "all"}, {"subset_seed": 8}, {"hidden_sizes": (3,)}, {"momentum": 0.5},
@@ -167,8 +181,8 @@ def test_settings_out_of_range_are_refused(flag_words, flags, words):
     (["--epochs", "1.5"], "argument --epochs: must be a whole number"),
     (["--learning-rate", "fast"], "argument --learning-rate: must be a number"),
     (["--unroll", "magic"], "argument --unroll: invalid choice"),
-    (["--no-such-flag"], "unrecognized arguments: --no-such-flag"),
-    (["--epoch", "3"], "unrecognized arguments: --epoch"),
+    (["--no-such-flag"], "--no-such-flag: no such flag (--help-all"),
+    (["--epoch", "3"], "--epoch: no such flag: did you mean --epochs?"),
     (["--experiment", "mlp-huge"], "no such experiment; there are rnn-rows, mlp-relu"),
     (["--epochs", "0"], "--epochs must be at least 1"),
     (["--n-neurons", "-3"], "--n-neurons must be at least 1, got -3"),
@@ -180,7 +194,7 @@ def test_bad_command_lines_give_one_line_and_exit_code_2(flags, words):
 
 
 def test_help_shows_the_defaults_and_imports_nothing_heavy():
-    code = ("import runpy, sys; sys.argv = ['train_rnn.py', '--help']\n"
+    code = ("import runpy, sys; sys.argv = ['train_rnn.py', '--help-all']\n"
             "try: runpy.run_path('scripts/train_rnn.py', run_name='__main__')\n"
             "finally: assert not {'tensorflow', 'numpy', 'matplotlib'} & set(sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -190,16 +204,16 @@ def test_help_shows_the_defaults_and_imports_nothing_heavy():
             assert flag_name(item.name) in done.stdout
             assert item.metadata["help"].split()[0] in done.stdout
     assert "--hidden-sizes" not in done.stdout
-    assert "--learning-rate F     step size of the optimizer (default: 0.001)" in done.stdout
+    assert "--learning-rate F step size of the optimizer (default: 0.001) --" in " ".join(done.stdout.split())
     words = " ".join(done.stdout.split())
     assert "the cell's memory (only with --cell lstm; default: off)" in words
     assert "is kept (only with --optimizer momentum; default: 0.9)" in words
-    assert "of that permutation (only with --n-subset N; default: 7)" in words
+    assert "of that draw (only with --n-subset N; default: 7)" in words
 
 
 def test_the_help_of_another_experiment_shows_its_own_flags():
-    done = subprocess.run([*TRAIN_RNN, "--experiment", "mlp-relu", "--help"], capture_output=True, text=True)
-    assert "--hidden-sizes N" in done.stdout and "(default: 128 84)" in done.stdout
+    done = subprocess.run([*TRAIN_RNN, "--experiment", "mlp-relu", "--help-all"], capture_output=True, text=True)
+    assert "--hidden-sizes N ..." in done.stdout and "(default: 128 84)" in done.stdout
     assert not any(flag in done.stdout for flag in ("--n-neurons N", "--n-steps", "--unroll", "--bptt-steps"))
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -224,6 +225,8 @@ def test_bars_on_a_terminal_change_nothing_but_stderr(trained, train, capsys, mo
     barred = train("--plots")
     out, err = capsys.readouterr()
     assert "epoch 000" in err and "step" in err and "epoch 000" not in out
+    shown = re.findall(r"loss (\d\.\d{4}), accuracy (\d\.\d{4}), all epochs in \d", err)
+    assert shown and all(0 < float(loss) < 5 and 0 <= float(accuracy) <= 1 for loss, accuracy in shown)
     assert barred.result["weights"] == plain.result["weights"] and (barred.path / "plots" / "curves.png").exists()
 
 

@@ -1,41 +1,40 @@
 """Several runs side by side: what they differ in, how they scored, mean and spread over seeds, tests of two."""
 
 import math
-from collections import defaultdict
 from dataclasses import asdict
 from fractions import Fraction
 from statistics import mean, stdev
 
 from rnn_mnist import files
 from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.analysis.evaluate import evaluate_run
+from rnn_mnist.analysis.selection import SETTINGS, TABLE_COLUMNS, data_rank, find_all, group_by
 from rnn_mnist.config import Config
-from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import best_validation
 from rnn_mnist.console.guard import left_out
-from rnn_mnist.console.languages import KINDS, ORIGINAL
+from rnn_mnist.console.languages import KINDS
 from rnn_mnist.console.settings import UserError, differences
-from rnn_mnist.run import Run, find_runs
+from rnn_mnist.run import Run
 
 OWN_COLUMN = {"data", "epochs"}  # settings that the table tells elsewhere
-TABLE_COLUMNS = ("name", "model", "settings", "data", "data_digest", "finished", "epochs", "epochs_asked",
-                 "best_epoch", "best_acc_valid", "acc_valid", "loss_valid", "acc_test", "acc_test_low",
-                 "acc_test_high", "loss_test", "seconds", "weights", "run")
 
 
 def summarise_all(paths, bases=None):
-    """Return the summaries of all runs in the folders, the original MNIST's first, then by validation accuracy.
+    """Return the summaries of all runs in the folders; see summarise_each. Raise UserError if there is none."""
+    return summarise_each(find_all(paths), bases)
+
+
+def summarise_each(runs, bases=None):
+    """Return the summaries of Runs, the original MNIST's first, then by validation accuracy.
 
     Each has in "place" its number in the order given. bases: {model: Config}, as for summarise. A run that is damaged
     is left out, with one line on stderr. Raise UserError if none is left.
     """
-    found = {str(run): run for path in paths for run in find_runs(path)}
     summaries = []
-    for run in found.values():
+    for run in runs:
         with left_out():
             summaries.append({**summarise(run, bases), "place": len(summaries)})
     if not summaries:
-        raise UserError(f"{' '.join(map(str, paths))}: holds no run to compare: train one by {script('train_rnn')}")
+        raise UserError("nothing to compare: of {n} runs none can be read", n=len(runs))
     return sorted(summaries, key=_rank)
 
 
@@ -46,10 +45,11 @@ def summarise(run, bases=None):
     """
     config, metrics, result, environment = run.config, run.metrics, run.result, run.environment
     if environment.get("data") not in KINDS or not isinstance(environment.get("data_digest"), str):
-        raise UserError(f"{run.path / 'environment.json'}: damaged: it does not say which data the run has used")
+        raise UserError("{path}: damaged: it does not say which data the run has used",
+                        path=run.path / "environment.json")
     _check_metrics(run, metrics)
     if result and result["config"] != files.digest(asdict(config)):
-        raise UserError(f"{run.path / 'config.json'}: edited: its settings are not those of result.json")
+        raise UserError("{path}: edited: its settings are not those of result.json", path=run.path / "config.json")
     best = best_validation(metrics, run.validation)
     last = metrics[-1] if metrics else {}
     base = (bases or {}).get(config.model, Config())
@@ -59,7 +59,8 @@ def summarise(run, bases=None):
                "finished": result is not None, "epochs": len(metrics),
                "epochs_asked": config.epochs, "best_epoch": best.get("epoch"), "best_acc_valid": best.get("acc_valid"),
                "acc_valid": last.get("acc_valid"), "loss_valid": last.get("loss_valid"),
-               "seconds": round(sum(row["seconds"] for row in metrics), 3), "run": str(run)}
+               "seconds": round(sum(row["seconds"] for row in metrics), 3), "run": str(run),
+               "note": run.note}
     return {**dict.fromkeys(TABLE_COLUMNS), **summary, **(_test_scores(run, result) if result else {}),
             "seed": config.seed, "config": asdict(config), "metrics": metrics}
 
@@ -69,15 +70,16 @@ def _check_metrics(run, metrics):
     for row in metrics:
         shares = [row[name] for name in ("acc_running", "acc_valid") if row[name] is not None]
         if any(not 0 <= share <= 1 for share in shares) or row["seconds"] < 0:
-            raise UserError(f"{run.path / 'metrics.csv'}: epoch {row['epoch']}: damaged: an accuracy or a time "
-                            "cannot be")
+            raise UserError("{path}: epoch {epoch}: damaged: an accuracy or a time cannot be",
+                            path=run.path / "metrics.csv", epoch=row["epoch"])
 
 
 def _test_scores(run, result):
     """Return the columns that result.json gives; raise UserError if the counts are none."""
     n, n_correct = result["n_test"], result["n_correct_test"]
     if type(n) is not int or type(n_correct) is not int or not 0 <= n_correct <= n or not 0 < n < 2**31:
-        raise UserError(f"{run.path / 'result.json'}: damaged: {n_correct} of {n} test images right")
+        raise UserError("{path}: damaged: {n_correct} of {n} test images right", path=run.path / "result.json",
+                        n_correct=n_correct, n=n)
     low, high = scores.wilson(n_correct, n)
     return {"acc_test": n_correct / n, "acc_test_low": low, "acc_test_high": high, "loss_test": result["loss_test"],
             "weights": result["weights"], "scored": result["scored"], "n_test": n, "n_correct_test": n_correct}
@@ -86,8 +88,7 @@ def _test_scores(run, result):
 def _rank(summary):
     """Return the key that sorts summaries; of validation accuracies, that of the weights that were scored counts."""
     acc_valid = summary["best_acc_valid" if summary.get("scored") == "best" else "acc_valid"]
-    return (summary["data"] != ORIGINAL, summary["data"], summary["data_digest"],
-            math.inf if acc_valid is None else -acc_valid, summary["name"])
+    return *data_rank(summary), math.inf if acc_valid is None else -acc_valid, summary["name"]
 
 
 def group_over_seeds(summaries):
@@ -95,36 +96,54 @@ def group_over_seeds(summaries):
 
     A set has two runs or more on the same data, and they differ in nothing but the seed.
     """
-    groups = defaultdict(dict)
-    for summary in summaries:
-        if summary["finished"]:
-            key = (summary["data_digest"], repr(without_seed(summary["config"])))
-            groups[key].setdefault(summary["seed"], summary)  # a repetition of a seed adds nothing to the spread
-    return [_group(list(members.values())) for members in groups.values() if len(members) > 1]
+    names = [name for name in SETTINGS if name != "seed"]
+    # A repetition of a seed adds nothing to the spread.
+    return [_group(members, without_seed(members[0]["settings"]))
+            for _, members in group_by(summaries, names) if len(members) > 1]
 
 
-def _group(members):
-    """Return the mean and the sample standard deviation of the members' scores."""
+def group_by_settings(summaries, names):
+    """Return such dicts for each set of finished runs on the same data with the same values of the settings named.
+
+    A set may be of one run, and its runs may differ in other settings. Raise UserError if no run is finished.
+    """
+    groups = [_group(members, {name: each for name, each in settings.items() if each is not None})
+              for settings, members in group_by(summaries, names)]
+    if not groups:
+        raise UserError("--group-by {names}: none of the {n} runs is finished", names=",".join(names),
+                        n=len(summaries))
+    return groups
+
+
+def _group(members, settings):
+    """Return the mean and the sample standard deviation of the members' scores; of what they don't share, None."""
     first = members[0]
-    group = {"model": first["model"], "settings": without_seed(first["settings"]),
-             "data": first["data"], "epochs": first["epochs_asked"],
+    only_seeds = len({repr(without_seed(member["config"])) for member in members}) == 1
+    shared = {name: first[name] if len({member[name] for member in members}) == 1 else None
+              for name in ("model", "epochs_asked")}
+    group = {"model": shared["model"], "settings": settings, "data": first["data"],
+             "data_digest": first["data_digest"], "epochs": shared["epochs_asked"], "only_seeds": only_seeds,
              "seeds": sorted(member["seed"] for member in members), "runs": [member["run"] for member in members]}
     for name in ("best_acc_valid", "acc_valid", "acc_test"):
         values = [member[name] for member in members if member[name] is not None]
         complete = len(values) == len(members)
-        group |= {f"{name}_mean": mean(values) if complete else None, f"{name}_sd": stdev(values) if complete else None}
+        group |= {f"{name}_mean": mean(values) if complete else None,
+                  f"{name}_sd": stdev(values) if complete and len(values) > 1 else None}
     return group
 
 
 def group_difference(summaries, groups):
     """Return by how much the mean acc_test of the first group exceeds the second's, as a dict with how sure that is.
 
-    It is paired if both groups have the same seeds. None unless the groups are two, and scored on the same test set.
+    It is paired if both groups have the same seeds. None unless the groups are two, of seeds and nothing else, and
+    scored on the same test set.
     """
+    if len(groups) != 2 or not all(group["only_seeds"] and len(group["seeds"]) > 1 for group in groups):
+        return None
     by_run = {summary["run"]: summary for summary in summaries}
     members = [sorted((by_run[run] for run in group["runs"]), key=lambda member: member["seed"]) for group in groups]
     tested_on = {(member["data_digest"], member["n_test"]) for group in members for member in group}
-    if len(groups) != 2 or len(tested_on) > 1:
+    if len(tested_on) > 1:
         return None
     # Not acc_test: as floats, equal differences of accuracies need not be equal.
     first, second = ([Fraction(member["n_correct_test"], member["n_test"]) for member in group] for group in members)
@@ -141,6 +160,7 @@ def paired_test(first, second):
     """Return McNemar's test of two runs on the same test images; raise UserError if they can't be paired."""
     if first["data_digest"] != second["data_digest"]:
         raise UserError("the two runs have different data, so their test images can't be paired")
+    from rnn_mnist.analysis.evaluate import evaluate_run
     evaluations = [evaluate_run(Run(summary["run"])) for summary in (first, second)]
     if not all(evaluation.values["trained_with_this_data"] for evaluation in evaluations):
         raise UserError("the data that the runs were trained with is no longer where it was")

@@ -1,39 +1,162 @@
-"""How a comparison of runs is shown: its table, CSV and JSON, and its picture."""
+"""How a comparison of runs is shown: its tables, CSV and JSON. What all runs share is said once, above the table."""
 
 import csv
 import io
-import os
 from collections import Counter
-from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-
-from rnn_mnist import files
-from rnn_mnist.analysis.compare import TABLE_COLUMNS, without_seed
-from rnn_mnist.console.guard import shortened
+from rnn_mnist.analysis.selection import TABLE_COLUMNS
 from rnn_mnist.console.languages import ORIGINAL, SYNTHETIC, data_name, text
 from rnn_mnist.console.log import words as setting_words
 from rnn_mnist.console.tables import table
-from rnn_mnist.run import Run
+
+SHAREABLE = ("settings", "data", "epochs", "note")  # columns that are left out where all their cells are the same
+NOTE_LETTERS = 60  # of a note in the table
+FIGURES = ("best_acc_valid", "acc_valid", "acc_test")  # of a group
 
 
-def report(summaries, groups, difference=None):
-    """Yield the lines of the table of runs, of that of the seeds if there are such groups, and of their difference."""
-    items = [set(without_seed(summary["settings"]).items()) for summary in summaries]
-    common = set.intersection(*items) if len(items) > 1 else set()
-    if common:
-        yield text("all runs : {settings}", settings=settings_words(dict(sorted(common))))
-    repeated = {name for name, n in Counter(summary["name"] for summary in summaries).items() if n > 1}
-    words = ("run", "settings", "data", "epochs", "best acc_valid", "last acc_valid", "acc_test (95 % interval)",
-             "seconds", "weights")
-    yield from table([[text(word) for word in words],
-                      *(_row(summary, repeated, common) for summary in summaries)], "<<<><<<><")
+class Shared(NamedTuple):
+    """Hold what all of several runs share: the model or "", settings, kind of data or None, epochs and note or ""."""
+
+    model: str
+    settings: dict
+    data: str | None
+    data_mark: str
+    epochs: str
+    note: str
+
+
+NOTHING = Shared("", {}, None, "", "", "")
+
+
+def shared_by(summaries):
+    """Return the Shared of runs; of a single one, nothing: its row says it."""
+    if len(summaries) == 1:
+        return NOTHING
+    first = summaries[0]
+    same = {name: len({get(each) for each in summaries}) == 1 for name, get in (
+        ("model", lambda each: each["model"]), ("data", lambda each: each["data_digest"]), ("epochs", _epochs),
+        ("note", lambda each: each["note"]))}
+    settings = set.intersection(*(set(each["settings"].items()) for each in summaries))
+    return Shared(first["model"] if same["model"] else "", dict(sorted(settings)),
+                  first["data"] if same["data"] else None, data_mark(first) if same["data"] else "",
+                  _epochs(first) if same["epochs"] else "", first["note"] if same["note"] else "")
+
+
+def shared_words(shared, text=text, data_name=data_name):
+    """Return in a few words what runs share; text, data_name: those of languages, or those of pictures."""
+    parts = [words(shared.model, shared.settings, NOTHING)]
+    if shared.data:
+        parts.append(data_name(shared.data) + shared.data_mark)
+    if shared.epochs:
+        parts.append(text("{epochs} epochs", epochs=shared.epochs))
+    if shared.note:
+        parts.append(_short(shared.note))
+    return ", ".join(part for part in parts if part)
+
+
+def words(model, settings, shared):
+    """Return what a run is beside what it shares with the others, in a few words; at least its model."""
+    own = {name: value for name, value in settings.items() if (name, value) not in shared.settings.items()}
+    return f"{model if model and (not shared.model or not own) else ''} {settings_words(own)}".strip()
+
+
+def settings_words(settings):
+    """Return settings in a few words, as a run's automatic name has them."""
+    return " ".join(setting_words(name, value, "=") for name, value in settings.items())
+
+
+def report(summaries, groups, difference=None, only_groups=False):
+    """Yield the lines of the table of runs, unless only_groups, of that of groups if there are, and of a difference."""
+    shared = shared_by(summaries)
+    if said := shared_words(shared):
+        yield text("all runs : {settings}", settings=said)
+    if not only_groups:
+        yield from _run_table(summaries, shared)
     if groups:
-        words = ("mean over seeds", "data", "epochs", "seeds", "best acc_valid", "last acc_valid", "acc_test")
-        yield from ("", *table([[text(word) for word in words], *map(_group_row, groups)], "<<><<<<"))
+        yield from ([] if only_groups else [""])
+        yield from _group_table(groups, shared)
     if difference:
         yield from ("", difference_line(difference, *_apart(groups)))
 
+
+def _run_table(summaries, shared):
+    repeated = {name for name, n in Counter(summary["name"] for summary in summaries).items() if n > 1}
+    heads = ("run", "settings", "data", "epochs", "best acc_valid", "last acc_valid", "acc_test (95 % interval)",
+             "seconds", "weights", "note")
+    cells = [_cells(summary, repeated, shared) for summary in summaries]
+    names = [name for name in cells[0] if len(cells) == 1 or name not in SHAREABLE
+             or len({row[name] for row in cells}) > 1]
+    names = [name for name in names if name != "note" or any(row["note"] for row in cells)]
+    rows = [dict(zip(cells[0], map(text, heads), strict=True)), *cells]
+    aligned = "".join(">" if name in ("epochs", "seconds") else "<" for name in names)
+    return table([[row[name] for name in names] for row in rows], aligned)
+
+
+def _cells(summary, repeated, shared):
+    """Return {column: cell} of a run in the table."""
+    best = _figure(summary["best_acc_valid"])
+    if summary["best_epoch"] is not None:
+        best += text(" (epoch {epoch})", epoch=summary["best_epoch"])
+    test = text("not finished") if not summary["finished"] else (
+        f"{summary['acc_test']:.4f} ({summary['acc_test_low']:.4f}-{summary['acc_test_high']:.4f})")
+    return {"name": summary["run"] if summary["name"] in repeated else summary["name"],
+            "settings": words(summary["model"], summary["settings"], shared),
+            "data": data_name(summary["data"]) + data_mark(summary), "epochs": _epochs(summary), "best": best,
+            "last": _figure(summary["acc_valid"]), "test": test, "seconds": f"{summary['seconds']:.1f}",
+            "weights": (summary["weights"] or "-")[:12], "note": _short(summary["note"])}
+
+
+def _epochs(summary):
+    return f"{summary['epochs']}" if summary["finished"] else f"{summary['epochs']}/{summary['epochs_asked']}"
+
+
+def _short(note):
+    return note if len(note) <= NOTE_LETTERS else note[:NOTE_LETTERS - 1] + "…"
+
+
+def _group_table(groups, shared):
+    """Yield the lines of the table of groups; shared: the Shared that is said above."""
+    by_seeds = all(group["only_seeds"] and len(group["seeds"]) > 1 for group in groups)
+    rows = [[text(head) for head in ("mean over seeds" if by_seeds else "mean over runs", "data", "epochs",
+                                     "seeds" if by_seeds else "runs", "best acc_valid", "last acc_valid", "acc_test")]]
+    for group in groups:
+        rows.append([group_words(group, shared), data_name(group["data"]) + data_mark(group),
+                     str(group["epochs"] or "-"), _seed_words(group["seeds"]) if by_seeds else str(len(group["runs"])),
+                     *(_mean_words(group, name) for name in FIGURES)])
+    said = {1: shared.data, 2: shared.epochs}
+    yield from table([[cell for i, cell in enumerate(row) if not said.get(i)] for row in rows], "<")
+
+
+def group_words(group, shared):
+    """Return what the runs of a group are beside what it shares with the others."""
+    return words(group["model"] or "rnn+mlp", group["settings"], shared)
+
+
+def _mean_words(group, name):
+    mean, spread = group[f"{name}_mean"], group[f"{name}_sd"]
+    return _figure(mean) if spread is None else f"{_figure(mean)} ± {_figure(spread)}"
+
+
+def _seed_words(seeds):
+    """Return seeds, sorted, in a few words: many that follow one another as 0-99."""
+    if len(seeds) <= 10:
+        return " ".join(map(str, seeds))
+    there = set(seeds)
+    starts, ends = ([seed for seed in seeds if seed + step not in there] for step in (-1, 1))
+    return " ".join(f"{start}-{end}" if start < end else str(start) for start, end in zip(starts, ends, strict=True))
+
+
+def data_mark(summary):
+    """Return, of other people's data, the beginning of its digest."""
+    return "" if summary["data"] in (ORIGINAL, SYNTHETIC) else f" [{summary['data_digest'][:6]}]"
+
+
+def _figure(value):
+    return "-" if value is None else f"{value:.4f}"
+
+
+# ---- what is found of two ----
 
 def paired_line(test):
     """Return the line that tells a paired test."""
@@ -62,19 +185,32 @@ def _apart(groups):
     """Return of each group its model and the settings that not all of them have, epochs included, in a few words."""
     settings = [{**group["settings"], "epochs": group["epochs"]} for group in groups]
     shared = set.intersection(*(set(each.items()) for each in settings))
-    return [_model_words(group["model"], {name: value for name, value in each.items() if (name, value) not in shared})
-            for group, each in zip(groups, settings, strict=True)]
+    own = [{name: value for name, value in each.items() if (name, value) not in shared} for each in settings]
+    return [f"{group['model']} {settings_words(each)}".rstrip() for group, each in zip(groups, own, strict=True)]
 
 
 def _verdict(p_value):
     return text("the difference is more than chance" if p_value < 0.05 else "the difference may be chance")
 
 
+# ---- for other programs ----
+
 def as_csv(summaries):
     """Return a CSV text, one row per run, with the header TABLE_COLUMNS; floats read back exactly."""
+    return _csv([TABLE_COLUMNS, *([summary[name] for name in TABLE_COLUMNS] for summary in summaries)])
+
+
+def groups_as_csv(groups):
+    """Return a CSV text, one row per group: what it is, its size, means and standard deviations, its runs."""
+    figures = [f"{name}_{part}" for name in FIGURES for part in ("mean", "sd")]
+    rows = [[group["model"], group["settings"], group["data"], group["data_digest"], group["epochs"],
+             len(group["runs"]), *(group[name] for name in figures), " ".join(group["runs"])] for group in groups]
+    return _csv([["model", "settings", "data", "data_digest", "epochs", "n_runs", *figures, "runs"], *rows])
+
+
+def _csv(rows):
     stream = io.StringIO()
-    rows = ([_csv_cell(summary[name]) for name in TABLE_COLUMNS] for summary in summaries)
-    csv.writer(stream, lineterminator="\n").writerows([TABLE_COLUMNS, *rows])
+    csv.writer(stream, lineterminator="\n").writerows([map(_csv_cell, row) for row in rows])
     return stream.getvalue()
 
 
@@ -85,113 +221,6 @@ def _csv_cell(value):
 
 
 def as_json(summaries, groups, difference, paired):
-    """Return a dict of plain values: runs, groups over seeds, and the tests of two groups and two runs or None."""
+    """Return a dict of plain values: runs, groups, and the tests of two groups and two runs or None."""
     found = [{name: summary[name] for name in TABLE_COLUMNS} for summary in summaries]
     return {"runs": found, "groups": groups, "group_difference": difference, "paired_test": paired}
-
-
-def settings_words(settings):
-    """Return settings in a few words, as a run's automatic name has them."""
-    return " ".join(setting_words(name, value, "=") for name, value in settings.items())
-
-
-def _row(summary, repeated, common):
-    """Return the cells of a run in the table."""
-    name = summary["run"] if summary["name"] in repeated else summary["name"]
-    settings = {key: value for key, value in summary["settings"].items() if (key, value) not in common}
-    epochs, best = str(summary["epochs"]), _figure(summary["best_acc_valid"])
-    if not summary["finished"]:
-        epochs += "/" + str(summary["epochs_asked"])
-    if summary["best_epoch"] is not None:
-        best += text(" (epoch {epoch})", epoch=summary["best_epoch"])
-    test = text("not finished") if not summary["finished"] else (
-        f"{summary['acc_test']:.4f} ({summary['acc_test_low']:.4f}-{summary['acc_test_high']:.4f})")
-    return [name, _model_words(summary["model"], settings),
-            data_name(summary["data"]) + _data_mark(summary), epochs, best, _figure(summary["acc_valid"]), test,
-            f"{summary['seconds']:.1f}", (summary["weights"] or "-")[:12]]
-
-
-def _seed_words(seeds):
-    """Return seeds, sorted, in a few words: many that follow one another as 0-99."""
-    if len(seeds) <= 10:
-        return " ".join(map(str, seeds))
-    there = set(seeds)
-    starts, ends = ([seed for seed in seeds if seed + step not in there] for step in (-1, 1))
-    return " ".join(f"{start}-{end}" if start < end else str(start) for start, end in zip(starts, ends, strict=True))
-
-
-def _group_row(group):
-    """Return the cells of a group in its table."""
-    figures = [f"{_figure(group[name + '_mean'])} ± {_figure(group[name + '_sd'])}"
-               for name in ("best_acc_valid", "acc_valid", "acc_test")]
-    return [_model_words(group["model"], group["settings"]), data_name(group["data"]),
-            str(group["epochs"]), _seed_words(group["seeds"]), *figures]
-
-
-def _model_words(model, settings):
-    return f"{model} {settings_words(settings)}".rstrip()
-
-
-def _data_mark(summary):
-    """Return, of other people's data, the beginning of its digest."""
-    return "" if summary["data"] in (ORIGINAL, SYNTHETIC) else f" [{summary['data_digest'][:6]}]"
-
-
-def _figure(value):
-    return "-" if value is None else f"{value:.4f}"
-
-
-# ---- the picture ----
-
-def draw(summaries, groups, path):
-    """Draw the validation curves of a comparison as a PNG and return its path."""
-    from rnn_mnist.plots.comparison import Line, draw_comparison  # matplotlib takes half a second to import
-    n_left_out = sum(not has_validation(summary) for summary in summaries)
-    return draw_comparison([Line(**line) for line in _lines(summaries, groups)], n_left_out, path)
-
-
-def picture_path(paths, summaries):
-    """Return where the picture of a comparison goes: every comparison has a file of its own.
-
-    It is comparison.png in the folder, if paths name one and nothing else, or comparison_<names of the other runs>.png
-    among the plots of the first run.
-    """
-    first, *others = runs = [Run(summary["run"]) for summary in sorted(summaries, key=lambda each: each["place"])]
-    if len(set(map(Path, paths))) == 1 and Path(paths[0]) != first.path:
-        return Path(paths[0], "comparison.png")
-    stem = "_".join(["comparison", *(run.name for run in others)])
-    full = [run.path.absolute() for run in runs]
-    short = shortened(stem)
-    if short != stem or len({path.parent for path in full}) > 1:  # a name is a run's own within a folder only
-        short += "_" + files.digest(b"\0".join(map(os.fsencode, full)))[:8]
-    return first.path / "plots" / f"{short}.png"
-
-
-def has_validation(summary):
-    """Tell whether a run was validated after every epoch: only such runs are drawn."""
-    return bool(summary["metrics"]) and all(row["acc_valid"] is not None for row in summary["metrics"])
-
-
-def _lines(summaries, groups):
-    """Return, in the table's order, what plots.comparison.Line holds, as dicts.
-
-    A line is a group, a run that is in none, or the first of several such runs with the same figures.
-    """
-    group_of = {run: group for group in groups for run in group["runs"]}
-    by_run = {summary["run"]: summary for summary in summaries}
-    lines = {}
-    for summary in filter(has_validation, summaries):
-        group = group_of.get(summary["run"])
-        figures = [(row["acc_valid"], row["loss_valid"]) for row in summary["metrics"]]
-        key = group["runs"][0] if group else (summary["data_digest"], summary["finished"], *figures)
-        if key in lines:
-            lines[key]["n_runs"] += 1
-            continue
-        members = [by_run[run] for run in group["runs"]] if group else [summary]
-        n_epochs = min(len(member["metrics"]) for member in members)  # as far as all of them go
-        lines[key] = {
-            "name": _model_words(group["model"], group["settings"]) if group else summary["name"], "n_runs": 1,
-            "data": summary["data"], "data_mark": _data_mark(summary), "finished": summary["finished"],
-            **{name: np.array([[row[name] for row in member["metrics"][:n_epochs]] for member in members])
-               for name in ("acc_valid", "loss_valid")}}
-    return [*lines.values()]

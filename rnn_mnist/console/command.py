@@ -1,61 +1,52 @@
-"""The command line: a parser, flags made from settings, and one-line errors. Imports nothing heavy."""
+"""The command line: flags made from settings, one-line errors, signals, a first word. Imports nothing heavy."""
 
 import argparse
 import contextlib
 import dataclasses
 import os
-import re
 import signal
 import sys
-from pathlib import Path
 
 from rnn_mnist.console import languages, output, settings
+from rnn_mnist.console.languages import text
+from rnn_mnist.console.parser import Parser, script  # noqa: F401 - what a script needs is here
 from rnn_mnist.console.settings import Stopped, UserError, flag_name
 
-_INSTALLED = Path(__file__).resolve().parents[1] / "scripts"  # where a wheel has them
-SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "scripts"
+GROUPS = ("network", "training", "data", "output")  # titles of the settings' flags
 
 
-def subcommand(name):
-    """Return what rnn-mnist calls one of the scripts."""
-    return name.replace("_", "-").replace("train-rnn", "train")
-
-
-def script(name):
-    """Return the command that starts one of the scripts: by its file in a checkout, as rnn-mnist's where installed."""
-    return f"rnn-mnist {subcommand(name)}" if SCRIPTS == _INSTALLED else f"python scripts/{name}.py"
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line, and whose help shows every default."""
-
-    def __init__(self, doc, **kwargs):
-        doc = doc and re.sub(r"python scripts/(\w+)\.py", lambda found: script(found[1]), doc)
-        kwargs.setdefault("prog", script(Path(sys.argv[0]).stem))
-        super().__init__(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter,
-                         allow_abbrev=False, **kwargs)
-
-    def error(self, message):
-        """Print one line on stderr and exit with 2."""
-        output.note(f"error: {message} (--help lists the flags)")
-        sys.exit(2)
-
-
-def add_setting_flags(parser, *bases, lists=False, without=()):
+def add_setting_flags(parser, *bases, lists=(), without=(), all_rare=False):
     """Add a flag for every setting of instances of settings classes, whose values the help shows as defaults.
 
     A flag that is not given leaves nothing in the parsed arguments. The help leaves out what can have no effect, and
-    says of other flags with what they have one. lists: a flag takes the text of a list of values; without: settings
-    that get no flag.
+    shows rare ones, or all_rare, only if asked for all; then it says, too, which need another flag. lists: bases whose
+    flags take the text of a list of values; without: settings that get no flag.
     """
-    group = parser.add_argument_group("settings")
-    for base in bases:
-        for item in dataclasses.fields(base):
-            if item.metadata["flag"] and item.name not in without:
-                help = f"{item.metadata['help']} ({_condition(base, item)}default: {_shown(getattr(base, item.name))})"
-                group.add_argument(flag_name(item.name), dest=item.name, default=argparse.SUPPRESS,
-                                   **({"metavar": "A,B,.."} if lists else _flag_form(item)),
-                                   help=help if _can_apply(base, item) else argparse.SUPPRESS)
+    items = [(base, item) for base in bases for item in dataclasses.fields(base)
+             if item.metadata["flag"] and item.name not in without]
+    for title in GROUPS:
+        for base, item in items:
+            rare, usable = all_rare or "group" not in item.metadata, _can_apply(base, item)
+            if title == item.metadata.get("group", item.metadata.get("rare", "output")):
+                shown = usable and (parser.shows_all or not rare)
+                action = parser.group(title).add_argument(
+                    flag_name(item.name), dest=item.name, default=argparse.SUPPRESS,
+                    **({"metavar": "A,B,.."} if base in lists else _flag_form(item)),
+                    help=_help(base, item, parser.shows_all) if shown else argparse.SUPPRESS)
+                action.rare = usable and rare
+
+
+def _help(base, item, with_condition):
+    """Return the help of a field's flag: what it is, its choices, with what it has an effect, its default."""
+    value, choices = getattr(base, item.name), item.metadata.get("choices", ())
+    notes = [_condition(base, item)] * with_condition
+    if choices:
+        shown = [f"{choice} ({text('default')})" if choice == value else choice for choice in choices]
+        choices = f": {', '.join(shown)}"
+    else:
+        notes.append(text("default: {value}", value=_shown(value)))
+    notes = "; ".join(filter(None, notes))
+    return text(item.metadata["help"]) + (choices or "") + (f" ({notes})" if notes else "")
 
 
 def add_data_flags(parser, *names):
@@ -64,7 +55,8 @@ def add_data_flags(parser, *names):
         parser.add_argument("--data", choices=("auto", "mnist", "synthetic"), default="auto",
                             help="mnist, synthetic, or auto: mnist if it can be had (default: auto)")
     if "data_dir" in names:
-        parser.add_argument("--data-dir", metavar="DIR", help="folder with the four IDX files or an mnist.npz")
+        parser.add_argument("--data-dir", metavar="DIR", type=_existing,
+                            help="folder with the four IDX files or an mnist.npz")
     if "init_from" in names:
         parser.add_argument("--init-from", metavar="RUN", help="where the run is now whose weights it began with")
     if "offline" in names:
@@ -72,14 +64,18 @@ def add_data_flags(parser, *names):
 
 
 def add_lang_flag(parser):
-    """Add --lang to a script's parser; parsing sets the language of the process."""
-    parser.add_argument("--lang", choices=languages.LANGUAGES, type=_use_language,
-                        help="language of tables and pictures (default: as LANG says)")
+    """Add --lang to a script's parser, which has looked for it already."""
+    parser.add_argument("--lang", choices=languages.LANGUAGES,
+                        help="language (default: as LANG says)")
 
 
-def _use_language(name):
-    languages.use(name)
-    return name
+def loading(package):
+    """Say on stderr that a package is being loaded, which takes a while, unless it is there already.
+
+    To be called where all is checked that can be without it: what is wrong is then told in one line.
+    """
+    if package.lower() not in sys.modules:
+        output.note(text("loading {package} ...", package=package))
 
 
 def run(main):
@@ -91,24 +87,24 @@ def run(main):
             code = main()
             sys.stdout.flush()
     except UserError as error:
-        code = _complain(f"error: {error}", 2)
+        code = _complain(text("error: {message}", message=error), 2)
     except Stopped as stopped:
         code = _complain(str(stopped), stopped.code)
     except ModuleNotFoundError as error:
-        code = _complain(f"error: the Python package {error.name} is not installed: "
-                         "run 'pip install -r requirements.txt' in the virtual environment that you use", 2)
+        code = _complain(text("error: the Python package {name} is not installed: run 'pip install -r "
+                              "requirements.txt' in the virtual environment that you use", name=error.name), 2)
     except ImportError as error:
         reason = str(error).strip().rpartition("\n")[2]
-        code = _complain(f"error: a Python package cannot be loaded ({reason}): is there enough memory (ulimit -v), "
-                         "and may enough files be open (ulimit -n)?", 2)
+        code = _complain(text("error: a Python package cannot be loaded ({reason}): is there enough memory (ulimit "
+                              "-v), and may enough files be open (ulimit -n)?", reason=reason), 2)
     except MemoryError as error:
-        code = _complain(f"error: {out_of_memory(error)}", 2)
+        code = _complain(text("error: {message}", message=out_of_memory(error)), 2)
     except OSError as error:
         # What has no name is standard output, which others open, or the folder that we are in, which is gone.
-        where = "the working directory" if isinstance(error, FileNotFoundError) else "standard output"
-        code = _complain(f"error: {error.filename or where}: {error.strerror or error}", 2)
+        where = text("the working directory" if isinstance(error, FileNotFoundError) else "standard output")
+        code = _complain(text("error: {message}", message=f"{error.filename or where}: {error.strerror or error}"), 2)
     except KeyboardInterrupt as interrupt:
-        os._exit(_complain("interrupted", *interrupt.args))  # else TensorFlow complains of graphs left half-built
+        os._exit(_complain(text("interrupted"), *interrupt.args))  # else TensorFlow complains of graphs left half-built
     finally:
         settings.as_flags = False
         languages.use(None)
@@ -117,8 +113,8 @@ def run(main):
 
 def out_of_memory(error):
     """Return the words for a MemoryError."""
-    return (f"out of memory{f' ({error})' if str(error) else ''}: end other programs, or ask for less: fewer neurons, "
-            "smaller minibatches, fewer replicas")
+    return text("out of memory{detail}: end other programs, or ask for less: fewer neurons, smaller minibatches, fewer "
+                "replicas", detail=f" ({error})" if str(error) else "")
 
 
 @contextlib.contextmanager
@@ -158,10 +154,10 @@ def _complain(line, code):
 def _shown(value):
     """Return a default as the help shows it."""
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return text("on" if value else "off")
     if isinstance(value, tuple):
         value = " ".join(map(str, value))
-    return "none" if value in (None, "") else value
+    return text("none") if value in (None, "") else value
 
 
 def _flag_form(item):
@@ -169,7 +165,7 @@ def _flag_form(item):
     if isinstance(item.default, bool):
         return {"action": argparse.BooleanOptionalAction}
     if "choices" in item.metadata:
-        return {"choices": item.metadata["choices"]}
+        return {"choices": item.metadata["choices"], "metavar": "NAME"}
     if isinstance(item.default, tuple):
         return {"type": _whole_number, "nargs": "+", "metavar": "N"}
     if isinstance(item.default, int):
@@ -192,18 +188,25 @@ def _condition(base, item):
     other, values = item.metadata["needs"] or ("", None)
     if not other or not base.__dataclass_fields__[other].metadata["flag"]:
         return ""
-    return f"only with {' or '.join(f'{flag_name(other)} {value}' for value in values or ('N',))}; "
+    flags = text(" or ").join(f"{flag_name(other)} {value}" for value in values or ("N",))
+    return text("only with {flags}", flags=flags)
 
 
-def _whole_number(text):
+def _existing(path):
+    if os.path.exists(os.path.expanduser(path)):
+        return path
+    raise argparse.ArgumentTypeError(text("no such file or folder '{path:.200}'", path=path))
+
+
+def _whole_number(value):
     try:
-        return int(text)
+        return int(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a whole number, got '{text[:60]}'") from None
+        raise argparse.ArgumentTypeError(text("must be a whole number, got '{value:.60}'", value=value)) from None
 
 
-def _number(text):
+def _number(value):
     try:
-        return float(text)
+        return float(value)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number, got '{text[:60]}'") from None
+        raise argparse.ArgumentTypeError(text("must be a number, got '{value:.60}'", value=value)) from None

@@ -4,7 +4,8 @@ import math
 
 from rnn_mnist.console.command import script
 from rnn_mnist.console.languages import KINDS
-from rnn_mnist.console.settings import UserError
+from rnn_mnist.console.output import plain
+from rnn_mnist.console.settings import UserError, named
 
 METRICS = ("epoch", "acc_batch", "loss_batch", "acc_running", "loss_running", "acc_valid", "loss_valid", "penalty",
            "seconds", "images_per_second")  # the columns of metrics.csv
@@ -12,6 +13,7 @@ TIMES = ("seconds", "images_per_second")  # those that two runs of one config do
 MAY_BE_EMPTY = ("acc_valid", "loss_valid")  # without validation images
 MAX_VALIDATIONS = 1_000_000  # within epochs
 MAX_EPOCHS = 100_000  # with more, files would be larger than those who read them accept: see files.MAX_BYTES
+MAX_NOTE = 500  # letters
 N_STAGES = 100  # of the machines that a run was on
 METRICS_HEAD = ",".join(METRICS)
 VALIDATION = ("epochs", "step", "acc_valid", "loss_valid")  # the columns of validation.csv
@@ -89,6 +91,20 @@ def _read_rows(content, path, columns, most, may_be_empty=()):
             raise UserError("{path}: row {n} is damaged: {line:.60}", path=path, n=len(rows) + 2, line=line) from None
         rows.append(dict(zip(columns, values, strict=True)))
     return rows
+
+
+def checked_note(note):
+    """Return a note of a run without spaces around it; raise UserError unless it is one line of MAX_NOTE letters."""
+    note = note.strip() if isinstance(note, str) else None
+    if note is None or plain(note) != note or len(note) > MAX_NOTE:
+        raise UserError("{note} must be one line of at most {n} letters, without control characters",
+                        note=named("note"), n=MAX_NOTE)
+    return note
+
+
+def read_note(content):
+    """Return the text of note.txt as one line of MAX_NOTE letters at most: anybody may have edited it."""
+    return plain(" ".join(content.split()))[:MAX_NOTE]
 
 
 def with_stage(before, environment):

@@ -124,6 +124,21 @@ def settings_to_resume(run, state, changes):
     return target, options_then
 
 
+def named_data(data_dir):
+    """Return the path of the data that a setting or RNN_MNIST_DATA names, None if neither does.
+
+    Raise UserError if it is not there.
+    """
+    given = data_dir, os.environ.get("RNN_MNIST_DATA") or None
+    for origin, path in zip((named("data_dir"), "RNN_MNIST_DATA"), given, strict=True):
+        if path is not None:
+            path = os.path.expanduser(path)
+            if not os.path.exists(path):
+                raise UserError("{origin}: no such file or folder '{path}': give the folder that holds MNIST",
+                                origin=origin, path=path)
+            return path
+
+
 def check_data_dir(run, options, changes):
     """Raise UserError if the folder of data that a Run had is no longer there and changes name no other."""
     if options.data_dir and "data_dir" not in changes and not os.path.exists(options.data_dir):

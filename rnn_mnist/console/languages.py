@@ -36,6 +36,11 @@ def use(language):
     _chosen = language
 
 
+def chosen():
+    """Return what use() was called with last."""
+    return _chosen
+
+
 def current():
     """Return "ko" or "en"."""
     if _chosen:

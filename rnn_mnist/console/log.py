@@ -3,12 +3,12 @@
 import contextlib
 import math
 import shlex
+import signal
 import sys
 import time
 
 from rnn_mnist.console.command import script
-from rnn_mnist.console.languages import ORIGINAL, loud
-from rnn_mnist.console.output import note
+from rnn_mnist.console.languages import ORIGINAL, loud, text
 from rnn_mnist.console.settings import differences
 
 NETWORK = ("cell", "peephole", "layers", "bidirectional", "read", "order", "permutation", "rows_from", "rows_to",
@@ -63,6 +63,26 @@ def step_line(state, row):
             f"loss_valid : {row['loss_valid']:.4f} loss_running : {state.xentropy / state.n_images:.4f}")
 
 
+def interrupted_line(state, number):
+    """Return the line of an interruption, all saved, by the signal of a number; state: the checkpoint.State."""
+    return f"interrupted : {signal.Signals(number).name} at {_place(state)}"
+
+
+def diverged_line(where):
+    """Return the line of a training that cannot go on, at an epoch and step."""
+    return f"stopped : {where}: the loss or a weight is not finite, or too large"
+
+
+def resumed_line(state):
+    """Return the line of where a run goes on, after an interruption, a kill or its end; state: the checkpoint.State."""
+    origin = f"the checkpoint of step {state.step}" if state.step >= 0 else "the start"
+    return f"resumed : at {_place(state)}, from {origin}"
+
+
+def _place(state):
+    return f"epoch {state.epoch:03d}, step {state.n_steps:05d}"
+
+
 def last_lines(run, config, state, values, labels):
     """Yield the lines that end a log: whether patience did, the training set if it was scored, the result, what next.
 
@@ -103,12 +123,6 @@ def resume_command(run, config):
     return f"{script(f'train_{config.model}')} --resume {shlex.quote(str(run))}"
 
 
-def note_on_terminal(line):
-    """Print a line on stderr if that is a terminal."""
-    if sys.stderr.isatty():
-        note(line)
-
-
 def beside_bar():
     """Return a context in which a line can be printed while with_bar's bar is there."""
     if not sys.stderr.isatty():
@@ -120,16 +134,18 @@ def beside_bar():
 def with_bar(steps, state, n_steps, n_epochs):
     """Yield the (Totals, minibatch) of steps, with a progress bar on stderr if that is a terminal.
 
-    It shows the mean loss of the epoch in progress, and the time left to its end and to that of all epochs.
+    It shows the mean loss and the accuracy of the epoch in progress, and the time left to the end of all epochs.
     """
     if not sys.stderr.isatty():
         yield from steps
         return
     from tqdm import tqdm
-    label, left_after = f"epoch {state.epoch:03d}", (n_epochs - state.epoch - 1) * n_steps
+    label, left_after = text("epoch {epoch}", epoch=f"{state.epoch:03d}"), (n_epochs - state.epoch - 1) * n_steps
     with tqdm(desc=label, total=n_steps, initial=state.n_steps, leave=False, unit="step") as bar:
         for totals, batch in steps:
             if bar.update() and (rate := bar.format_dict["rate"]):
                 to_the_end = (n_steps - totals.n_steps + left_after) / rate
-                bar.set_postfix_str(f"loss {totals.loss:.4f}, all epochs in {bar.format_interval(to_the_end)}", False)
+                bar.set_postfix_str(text("loss {loss:.4f}, accuracy {accuracy:.4f}, all epochs in {time}",
+                                         loss=totals.loss, accuracy=totals.accuracy,
+                                         time=bar.format_interval(to_the_end)), False)
             yield totals, batch

@@ -8,6 +8,7 @@ import math
 import os
 
 from rnn_mnist.console.languages import text
+from rnn_mnist.console.meant import meant
 from rnn_mnist.console.output import plain
 
 as_flags = False  # whether messages call settings by their flags: command.run turns it on
@@ -53,7 +54,8 @@ def setting(default, help, *, needs=None, flag=True, **limits):
     """Declare a field. needs: (other setting, the values with which this one has an effect; None: any but 0).
 
     limits: low and high; choices; longest, of how many numbers; at_most: (other attribute, what it counts); also, other
-    types that a text may be made of; and metavar, what the help calls a text.
+    types that a text may be made of; metavar, what the help calls a text; and group, the title it has in the help, or
+    rare, the same for one that only --help-all shows.
     """
     return dataclasses.field(default=default, metadata={"help": help, "needs": needs, "flag": flag, **limits})
 
@@ -91,8 +93,10 @@ def sort(given, *kinds):
     """Return a dict of the settings of each kind, a class, in a dict; raise UserError if one is of none."""
     parts = [{item.name: given[item.name] for item in dataclasses.fields(kind) if item.name in given} for kind in kinds]
     if unknown := sorted(set(given).difference(*parts)):
-        known = ", ".join(item.name for kind in kinds for item in dataclasses.fields(kind))
-        raise UserError("no such setting: {name}: there are {known}", name=unknown[0], known=known)
+        known = [item.name for kind in kinds for item in dataclasses.fields(kind)]
+        if near := meant(unknown[0], known):
+            raise UserError("no such setting: {name}: did you mean {near}?", name=unknown[0], near=near)
+        raise UserError("no such setting: {name}: there are {known}", name=unknown[0], known=", ".join(known))
     return parts
 
 
@@ -132,8 +136,10 @@ def _converted(item, value):
         raise UserError("{name} must be at most {longest} numbers, got {n}", name=named(item.name),
                         longest=limits["longest"], n=len(numbers))
     if "choices" in limits and value not in limits["choices"]:
-        raise UserError("{name} must be one of {choices}, got {value!r:.60}", name=named(item.name),
-                        choices=", ".join(limits["choices"]), value=value)
+        near = meant(value, limits["choices"])
+        raise UserError("{name} must be one of {choices}, got {value!r:.60}{hint}", name=named(item.name),
+                        choices=", ".join(limits["choices"]), value=value,
+                        hint=text(": did you mean {near}?", near=near) if near else "")
     for number in numbers if kind in (int, float, tuple) else ():
         _check_range(item.name, number, limits)
     return tuple(numbers) if kind is tuple else kind(value)

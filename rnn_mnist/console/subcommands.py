@@ -4,17 +4,17 @@ import ast
 import runpy
 import sys
 
-from rnn_mnist.console.command import SCRIPTS, Parser, subcommand
-from rnn_mnist.console.languages import text
+from rnn_mnist.console.parser import SCRIPTS, Parser, subcommand, translated
 
 
 def main():
     """Run the script that the first argument names, with the others; without one, say what there is."""
     scripts = {subcommand(path.stem): path for path in sorted(SCRIPTS.glob("[a-z]*.py"))
                if path.stem != "benchmark" or (SCRIPTS / "benchmarking").is_dir()}  # which needs a checkout
-    lines = [f"  {name:22} {text(ast.get_docstring(ast.parse(path.read_text())).splitlines()[0])}"
-             for name, path in scripts.items()]
-    parser = Parser("\n".join([text("commands (COMMAND --help tells more):"), *lines]), prog="rnn-mnist")
+    parser = Parser("commands (COMMAND --help tells more):", prog="rnn-mnist")
+    firsts = {name: translated(ast.get_docstring(ast.parse(path.read_text())))[0] for name, path in scripts.items()}
+    lines = [f"  {name:22} {line.partition(':')[0].rstrip('.')}" for name, line in firsts.items()]
+    parser.description += "\n\n" + "\n".join(lines)
     parser.add_argument("command", metavar="COMMAND", choices=scripts)
     name = parser.parse_args(sys.argv[1:2] or ["--help"]).command
     sys.argv = [f"rnn-mnist {name}", *sys.argv[2:]]

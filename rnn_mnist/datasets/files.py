@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rnn_mnist.console.guard import named_data
 from rnn_mnist.console.languages import ORIGINAL, OTHER, SYNTHETIC, text, why
 from rnn_mnist.console.output import note
 from rnn_mnist.console.settings import UserError, named
@@ -71,14 +72,8 @@ def _find(data, data_dir, offline):
             raise UserError("{data} reads no files: leave out {data_dir}", data=named("data", "synthetic"),
                             data_dir=named("data_dir"))
         return synthetic.load_digits(download.cache_folder()), None
-    given = data_dir, os.environ.get("RNN_MNIST_DATA") or None
-    for origin, path in zip((named("data_dir"), "RNN_MNIST_DATA"), given, strict=True):
-        if path is not None:
-            path = os.path.expanduser(path)
-            if not os.path.exists(path):
-                raise UserError("{origin}: no such file or folder '{path}': give the folder that holds MNIST",
-                                origin=origin, path=path)
-            return read_arrays(path), path
+    if path := named_data(data_dir):
+        return read_arrays(path), path
     path, reason = download.find_mnist(offline)
     if path is not None:
         return read_arrays(path), path

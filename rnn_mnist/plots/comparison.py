@@ -1,4 +1,4 @@
-"""The validation curves of several runs in one picture; runs that differ only in the seed as their mean and spread."""
+"""The validation curves of several runs in one picture; of several runs that belong together, their mean and range."""
 
 import math
 from typing import NamedTuple
@@ -10,69 +10,110 @@ from rnn_mnist.plots import style
 from rnn_mnist.plots.curves import style_axes
 from rnn_mnist.plots.style import text
 
-N_LINES = 14  # as many as can be told apart: colours times line styles
-STYLES = ("-", "--")
+STYLES = ("-", "--", ":", "-.")
+N_APART = len(STYLES) * len(style.COLORS)  # curves that can be told apart: further ones are grey
+N_NAMES = 3  # of curves with the same figures that the legend lists
+N_LETTERS = 60  # of a label, if the legend has two columns
 
 
 class Line(NamedTuple):
-    """Hold one line: of a run, of n_runs with the same figures, or of the mean over n_runs with a seed each."""
+    """Hold one line: of a run, of several that are the mean's, or of what has the same figures."""
 
-    name: str
-    data: str               # what the data is
+    names: list             # one, or those of all that have these figures
+    data: str | None        # what the data is; None: the title says it
     data_mark: str          # what follows that, to tell other people's data sets from each other
     finished: bool
+    note: str
     n_runs: int
-    acc_valid: np.ndarray   # [number of seeds, number of epochs]
-    loss_valid: np.ndarray  # the same
+    is_test: bool           # whether there was no validation: then the figures are those of the test set
+    accuracy: np.ndarray    # [number of runs that the mean is of, number of epochs]
+    loss: np.ndarray        # the same
 
 
 @style.as_shipped
-def draw_comparison(lines, n_left_out, path):
-    """Draw the validation accuracy and loss of a list of Lines as a PNG and return its path.
+def draw_comparison(lines, path, n_curves, n_left_out=0, said="", data=ORIGINAL):
+    """Draw the first n_curves of a list of Lines, accuracy and loss, as a PNG and return its path.
 
-    n_left_out: the number of runs without validation figures, for the title.
+    n_left_out: the number of runs without figures; said: what all runs share; data: what it is, None: the lines say it.
     """
-    labels = [_label(line) for line in lines]
-    n_columns = 2 if all(len(label) <= 60 for label in labels) else 1
-    figure = style.new_figure(11, 4.8 + 0.22 * math.ceil(min(len(lines), N_LINES) / n_columns))
-    for axes, (measure, y_label) in zip(figure.subplots(1, 2), (("acc_valid", "accuracy"),
-                                                                ("loss_valid", "loss (nats)")), strict=True):
-        for i, (line, label) in enumerate(zip(lines[:N_LINES], labels, strict=False)):
-            _draw_line(axes, getattr(line, measure), label, style.COLORS[i % len(style.COLORS)],
-                       STYLES[i // len(style.COLORS)])
-        style_axes(axes, text("epoch"), text(y_label))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=n_columns, fontsize=9)
-    figure.suptitle(_title(lines, n_left_out))
+    shown = lines[:n_curves]
+    labels = [_label(line) for line in shown]
+    n_columns = 2 if len(labels) > 1 and max(map(len, labels[:N_APART])) <= N_LETTERS else 1
+    means = [line for line in shown if len(line.accuracy) > 1]
+    figure = style.new_figure(11, 5 + 0.22 * math.ceil(min(len(shown), N_APART + 1) / n_columns))
+    for axes, (measure, y_label) in zip(figure.subplots(1, 2), (("accuracy", "accuracy"), ("loss", "loss (nats)")),
+                                        strict=True):
+        for i, (line, label) in enumerate(zip(shown, labels, strict=True)):
+            _draw_line(axes, line, getattr(line, measure), 0.4 / max(2, len(means)), _looks(i, label, len(shown)))
+        low, high, cut = _limits([getattr(line, measure) for line in shown])
+        style_axes(axes, text("epoch"), text("{measure}, the first epochs cut off", measure=text(y_label)) if cut
+                   else text(y_label))
+        axes.set_ylim(low, high)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=n_columns, fontsize=9,
+                  title=text("line : mean of the runs, band : their range") if means else None, title_fontsize=9)
+    figure.suptitle("\n".join(filter(None, [_title(lines, shown, n_left_out), style.label(said)])),
+                    color="black" if data in (ORIGINAL, None) else style.COLORS[1], linespacing=1.4, fontsize=11)
     return style.save(figure, path)
 
 
-def _title(lines, n_left_out):
+def _looks(i, label, n):
+    """Return the matplotlib keywords of the ith of n lines: later ones are thinner, so that what they cover shows."""
+    if i < N_APART:
+        width = 3 - 2 * i / max(n, 4)
+        return {"color": style.COLORS[i % len(style.COLORS)], "linestyle": STYLES[i // len(style.COLORS)],
+                "label": label, "linewidth": width, "markersize": 3 + width}
+    others = text("{n} others", n=n - N_APART) if i == N_APART else ""
+    return {"color": style.GREY, "linewidth": 0.5, "markersize": 0, "label": others, "zorder": 1}
+
+
+def _limits(values):
+    """Return (lowest, highest, whether something lies outside) of an axis for arrays [number of runs, of epochs].
+
+    What networks do in the first quarter of their epochs would press together what they differ in at the end.
+    """
+    later = np.concatenate([each[:, each.shape[1] // 4:].ravel() for each in values])
+    margin = 0.05 * (later.max() - later.min()) or 0.05
+    low, high = later.min() - margin, later.max() + margin
+    return low, high, any(each.min() < low or each.max() > high for each in values)
+
+
+def _title(lines, shown, n_left_out):
     """Return a title with the number of runs that are drawn, and why others are not."""
-    n_runs = sum(line.n_runs for line in lines[:N_LINES])
-    title = text("validation of 1 run") if n_runs == 1 else text("validation of {n} runs", n=n_runs)
-    if len(lines) > N_LINES:
-        title += text(" (the first {n} lines of the table's order)", n=N_LINES)
-    return title + (text(", {n} without validation left out", n=n_left_out) if n_left_out else "")
+    n_runs, n_all = (sum(line.n_runs for line in part) for part in (shown, lines))
+    if len(shown) < len(lines):
+        title = text("validation of {n} of {n_all} runs (the table's first {n_curves} of {n_lines} curves)", n=n_runs,
+                     n_all=n_all, n_curves=len(shown), n_lines=len(lines))
+    else:
+        title = text("validation of 1 run") if n_runs == 1 else text("validation of {n} runs", n=n_runs)
+    return title + (text(", {n} without figures left out", n=n_left_out) if n_left_out else "")
 
 
 def _label(line):
     """Return a line's label: its name, how many runs it stands for, and what else must be known of it."""
-    notes, n_seeds = [], len(line.acc_valid)
-    if line.data != ORIGINAL:
+    notes, n_members = [], len(line.accuracy)
+    if line.data not in (ORIGINAL, None):
         notes.append(style.data_name(line.data) + line.data_mark)
-    if n_seeds > 1:
-        notes.append(text("mean and range of {n} seeds", n=n_seeds))
-    elif line.n_runs > 1:
-        notes.append(text("{n} identical", n=line.n_runs))
+    if line.is_test:
+        notes.append(text("no validation: acc_test {acc:.4f}", acc=line.accuracy.mean()))
+    if n_members > 1:
+        notes.append(text("{n} runs", n=n_members))
+    if len(line.names) > 1:
+        notes.append(text("{n} identical", n=len(line.names)))
     if not line.finished:
         notes.append(text("not finished"))
-    return style.label(line.name) + (f" ({', '.join(notes)})" if notes else "")
+    if line.note:
+        notes.append(style.label(line.note))
+    name = " = ".join(style.label(name) for name in line.names[:N_NAMES]) + " = …" * (len(line.names) > N_NAMES)
+    return name + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _draw_line(axes, values, label, color, line_style):
-    """Draw one run, or the mean of several and the range between the lowest and the highest."""
+def _draw_line(axes, line, values, alpha, looks):
+    """Draw one run, or the mean of several and the range between the lowest and the highest; a test score as a rule."""
+    if line.is_test:
+        axes.axhline(values.mean(), **looks)
+        return
     epochs = np.arange(values.shape[1])
-    axes.plot(epochs, values.mean(axis=0), line_style, color=color, label=label, marker="o", markersize=4,
-              markevery=max(1, len(epochs) // 20))
+    axes.plot(epochs, values.mean(axis=0), marker="o", markevery=max(1, len(epochs) // 20), **looks)
     if len(values) > 1:
-        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
+        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=looks["color"], alpha=alpha,
+                          linewidth=0)

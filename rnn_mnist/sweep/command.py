@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rnn_mnist.config import Config, RunOptions
 from rnn_mnist.console import guard, log, machine
-from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, script
+from rnn_mnist.console.command import Parser, add_lang_flag, add_setting_flags, loading, script
 from rnn_mnist.console.languages import SYNTHETIC, text, why
 from rnn_mnist.console.output import say
 from rnn_mnist.console.settings import UserError, sort
@@ -37,6 +37,7 @@ def sweep_command(doc):
     cluster.check_engine()
     _check_together(args)
     options = replace(options, **given_options)
+    loading("NumPy")
     plan = make_plan(base, given, args["from"], args["random"], _told(args["experiment"], options))
     folder = _folder(options, plan.folder if options.run_name is None else options.run_name)
     sweep = driver.look(plan, folder, options, f"{script('sweep')} {shlex.join(sys.argv[1:])}")
@@ -89,25 +90,23 @@ def _locked(folder):
 
 def _parser(doc, base, options):
     """Return the parser; base, options: what the settings start from."""
-    parser = Parser(doc)
-    parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT,
-                        help="start from the settings of a tutorial's experiment (default: %(default)s)")
-    parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS,
-                        help=text("seeds that each combination is trained with (default: {seed})", seed=base.seed))
-    parser.add_argument("--random", type=int, metavar="N", help="N draws, each with all seeds, instead of the whole "
-                        "grid; LOW-HIGH and log:LOW-HIGH are drawn from")
+    parser = Parser(doc, rare_flags=True)
+    parser.add_argument("--experiment", metavar="NAME", default=EXPERIMENT, help=text(
+        "start from a tutorial's settings{names} (default: {experiment})", names="", experiment=EXPERIMENT))
+    parser.add_argument("--seeds", "--seed", dest="seed", metavar="A-B", default=argparse.SUPPRESS, help=text(
+        "seeds that each combination is trained with (default: {seed})", seed=base.seed))
+    parser.add_argument("--random", type=int, metavar="N",
+                        help="N draws instead of the whole grid, also from LOW-HIGH and log:LOW-HIGH")
     parser.add_argument("--from", metavar="FILE.toml", help="grids that flags can't say: see the README")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and stop")
     parser.add_argument("--run-name", metavar="NAME", help="name of the sweep's folder (default: what was given)")
-    parser.add_argument("--workers", type=int, metavar="N", help="train N runs at a time on this machine, each on a "
-                        "core (default: one per core; of fewer runs, each on its share)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="have the workers of this scheduler train, such as "
-                        "tls://host:8786, instead of this machine")
-    parser.add_argument("--tls", metavar="FILE.pem", help="certificate and key that all machines of the cluster share "
-                        "(default: as Dask's own configuration says)")
-    add_setting_flags(parser, base, lists=True, without=("seed",))
-    add_setting_flags(parser, options, without=("run_name",))
+    parser.add_argument("--workers", type=int, metavar="N",
+                        help="train N runs at a time on this machine, each on a core (default: one per core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS",
+                        help="have the workers of this scheduler train, such as tls://host:8786")
+    parser.add_argument("--tls", metavar="FILE.pem", help="certificate and key that the cluster's machines share")
     add_lang_flag(parser)
+    add_setting_flags(parser, base, options, lists=[base], without=("seed", "run_name"), all_rare=True)
     return parser
 
 

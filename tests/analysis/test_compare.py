@@ -20,8 +20,10 @@ from matplotlib.text import Text
 from scipy.stats import binomtest, ttest_ind, ttest_rel
 
 from rnn_mnist.analysis import compare as comparison
+from rnn_mnist.analysis import compare_picture as pictures_of
 from rnn_mnist.analysis import compare_report as shown
 from rnn_mnist.analysis import metrics as scores
+from rnn_mnist.analysis import selection
 from rnn_mnist.console import languages, tables
 from rnn_mnist.console.languages import SYNTHETIC
 from rnn_mnist.plots import style
@@ -66,7 +68,8 @@ def test_the_table_as_a_user_sees_it(folder):
     row = seeds_table.splitlines()[1]
     mean, sd = statistics.mean([.95, .93, .948]), statistics.stdev([.95, .93, .948])
     assert "42 43 44" in row and row.endswith(f"{mean:.4f} ± {sd:.4f}")
-    assert seeds_table.splitlines()[2] == f"written : {folder / 'comparison.png'}"
+    assert seeds_table.splitlines()[2:] == ["not finished : 1 of 7 runs (--remove-unfinished removes them)",
+                                            f"written : {folder / 'comparison.png'}"]
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -152,14 +155,14 @@ def test_patience_ranks_by_the_epoch_that_was_scored_and_seeds_may_stop_at_diffe
     assert [summary["name"] for summary in found] == ["longer", "best", "last"]
     group, = comparison.group_over_seeds(found)
     assert group["seeds"] == [7, 42]
-    shown.draw(found, [group], tmp_path / "a.png")
+    pictures_of.draw(found, [group], tmp_path / "a.png")
 
 
 def test_two_other_data_sets_are_told_apart_and_common_settings_are_said_once(tmp_path):
     make_run(tmp_path, "a", kind="not the original MNIST", weights="aaaa" * 16, n_neurons=20)
     make_run(tmp_path, "b", kind="not the original MNIST", weights="bbbb" * 16, n_neurons=20, dropout=0.5)
     first, _, *rows = shown.report(comparison.summarise_all([tmp_path]), [])
-    assert first == "all runs : n_neurons=20"
+    assert first == "all runs : rnn n_neurons=20, 2 epochs"
     assert "NOT THE ORIGINAL MNIST [aaaano]" in rows[0] and "NOT THE ORIGINAL MNIST [bbbbno]" in rows[1]
     assert "dropout=0.5" in rows[1] and "n_neurons" not in rows[0] + rows[1]
 
@@ -168,7 +171,7 @@ def test_two_runs_of_one_name_are_shown_by_their_path(tmp_path):
     for part in "xy":
         make_run(tmp_path / part, "same")
     lines = list(shown.report(comparison.summarise_all([tmp_path]), []))
-    assert names(lines[1:]) == [str(tmp_path / part / "same") for part in "xy"]
+    assert names(lines[2:]) == [str(tmp_path / part / "same") for part in "xy"]
 
 
 def test_the_best_validation_may_lie_within_an_epoch(tmp_path):
@@ -204,10 +207,11 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
     done = compare(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     _, table, said = done.stdout.split("\n\n")
-    assert [line.startswith("rnn n_neurons=300") for line in table.splitlines()[1:]] == [True, False]
+    assert names(table.splitlines()[1:]) == ["n_neurons=300", "rnn"]
     assert said.splitlines() == [
         "difference : mean acc_test of rnn n_neurons=300 minus that of rnn is +0.0050 (95 % interval +0.0025 to "
         "+0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
+        "not finished : 1 of 9 runs (--remove-unfinished removes them)",
         f"written : {tmp_path / 'comparison.png'}"]
     found = json.loads(compare("--json", tmp_path).stdout)["group_difference"]
     half = 4.3027 * .0010 / 3**.5
@@ -215,7 +219,7 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
                      "low": pytest.approx(.005 - half, abs=1e-6), "high": pytest.approx(.005 + half, abs=1e-6),
                      "p_value": pytest.approx(ttest_rel([.95, .94, .96], [.945, .936, .954]).pvalue)}
     done = compare("--csv", tmp_path)
-    assert "difference" not in done.stdout and done.stdout.splitlines()[0] == ",".join(comparison.TABLE_COLUMNS)
+    assert "difference" not in done.stdout and done.stdout.splitlines()[0] == ",".join(selection.TABLE_COLUMNS)
 
 
 def test_groups_that_differ_in_epochs_only_are_named_by_them(tmp_path):
@@ -260,26 +264,27 @@ def test_one_group_three_groups_and_groups_on_other_data_have_no_difference(tmp_
 
 # ---- the picture ----
 
-def figure_of(monkeypatch, summaries):
+def figure_of(monkeypatch, summaries, **more):
     """Return the figure that is saved of a comparison."""
     figures, save = [], style.save
     monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or save(figure, path))
     with tempfile.TemporaryDirectory() as folder:
-        shown.draw(summaries, comparison.group_over_seeds(summaries), Path(folder, "a.png"))
+        pictures_of.draw(summaries, comparison.group_over_seeds(summaries), Path(folder, "a.png"), **more)
     return figures[0]
 
 
 def test_curves_show_each_run_once_and_seeds_as_mean_and_range(folder, monkeypatch):
     figure = figure_of(monkeypatch, comparison.summarise_all([folder]))
     accuracy, loss = figure.axes
-    drawn = {line.get_label(): line.get_ydata().tolist() for line in accuracy.lines}
-    assert drawn["rnn (mean and range of 3 seeds)"] == pytest.approx([.9, .94])
+    drawn = {line.get_label(): [*line.get_ydata()] for line in accuracy.lines}
+    assert drawn["rnn (3 runs)"] == pytest.approx([.9, .94])
     assert drawn[f"drawn ({SYNTHETIC.upper()})"] == [.99, .995] and drawn["going (not finished)"] == [.92]
-    assert drawn["wide"] == [.9, .99, .96] and len(drawn) == 4
-    assert figure.get_suptitle() == "validation of 6 runs, 1 without validation left out"
+    assert drawn["rnn n_neurons=300"] == [.9, .99, .96] and len(drawn) == 5
+    assert drawn["mlp model=mlp hidden_sizes=128-84 n_valid=0 (no validation: acc_test 0.9700)"] == [.97, .97]
+    assert figure.get_suptitle() == "validation of 7 runs"
     band = accuracy.collections[0].get_paths()[0].vertices
     assert band[:, 1].min() == pytest.approx(.9) and band[:, 1].max() == pytest.approx(.95)
-    assert len(loss.lines) == 4
+    assert len(loss.lines) == 5
 
 
 def test_runs_with_the_same_curves_are_one_line_and_one_run_is_no_runs(tmp_path, monkeypatch):
@@ -289,8 +294,9 @@ def test_runs_with_the_same_curves_are_one_line_and_one_run_is_no_runs(tmp_path,
         make_run(tmp_path, name)
     make_run(tmp_path, "other", kind=SYNTHETIC)
     figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
-    assert [line.get_label() for line in figure.axes[0].lines] == ["a (3 identical)", f"other ({SYNTHETIC.upper()})"]
-    assert figure.get_suptitle() == "validation of 4 runs"
+    assert [line.get_label() for line in figure.axes[0].lines] == ["a = b = c (3 identical)",
+                                                                f"other ({SYNTHETIC.upper()})"]
+    assert figure.get_suptitle() == "validation of 4 runs\nrnn, 2 epochs"
 
 
 @pytest.mark.parametrize("lang", languages.LANGUAGES)
@@ -302,11 +308,11 @@ def test_many_runs_and_long_names_stay_inside_and_apart(tmp_path, monkeypatch, l
     figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
     outside = figure.get_tightbbox()
     assert outside.x0 >= 0 and outside.y0 >= 0 and all(outside.max <= figure.get_size_inches())
-    assert len(figure.axes[0].lines) == min(n, 14)
+    assert len(figure.axes[0].lines) == min(n, 8)
     styles = {(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines}
-    assert len(styles) == min(n, 14)
+    assert len(styles) == min(n, 8)
     said = " ".join(text.get_text() for text in figure.findobj(Text))
-    assert ("14" in said) == (n > 14)
+    assert (str(n) in said and "8" in figure.get_suptitle()) == (n > 8)
 
 
 def test_a_run_without_an_epoch_is_in_the_table_and_not_in_the_picture(tmp_path):
@@ -314,6 +320,29 @@ def test_a_run_without_an_epoch_is_in_the_table_and_not_in_the_picture(tmp_path)
     done = compare(tmp_path)
     assert done.returncode == 0 and "0/3" in done.stdout
     assert done.stderr == "no picture: none of the runs has validation figures\n" and pictures(tmp_path) == []
+
+
+def test_all_curves_where_they_are_asked_for_and_those_that_colours_cannot_tell_apart_are_grey(tmp_path, monkeypatch):
+    for i in range(40):
+        make_run(tmp_path, f"r{i}", (.9 + i / 1000, .95), n_neurons=10 + i)
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]), n_curves=0)
+    lines = figure.axes[0].lines
+    assert len(lines) == 40 and {line.get_color() for line in lines[28:]} == {style.GREY}
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines[:28]}) == 28
+    words = [words.get_text() for words in figure.legends[0].get_texts()]
+    assert len(words) == 29 and words[0] == "n_neurons=10" and words[-1] == "12 others"
+    assert figure.get_suptitle() == "validation of 40 runs\nrnn, original MNIST, 2 epochs"
+
+
+def test_first_epochs_do_not_press_together_what_follows_and_that_is_said(tmp_path, monkeypatch):
+    make_run(tmp_path, "a", (.1, .95, .96, .97))
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
+    accuracy = figure.axes[0]
+    assert .94 < accuracy.get_ylim()[0] < .95 and .97 < accuracy.get_ylim()[1] < .98
+    assert all(axes.get_ylabel().endswith(", the first epochs cut off") for axes in figure.axes)
+    make_run(tmp_path, "b", (.1, .95, .97))
+    few = figure_of(monkeypatch, comparison.summarise_all([tmp_path / "b"]))
+    assert few.axes[0].get_ylim()[0] < .1 and few.axes[0].get_ylabel() == "accuracy"
 
 
 # ---- where the picture goes ----
@@ -368,7 +397,7 @@ def test_a_reader_that_has_gone_does_not_prevent_the_picture(folder):
 def test_a_picture_that_cannot_be_written_is_a_note_and_with_out_an_error(folder):
     (folder / "a42" / "plots").write_text("no folder")
     done = compare("a42", "a43", "a44", cwd=folder)
-    assert done.returncode == 0 and names(done.stdout.splitlines()[1:4]) == ["a42", "a44", "a43"]
+    assert done.returncode == 0 and names(done.stdout.splitlines()[2:5]) == ["a42", "a44", "a43"]
     assert "written" not in done.stdout and done.stderr.count("\n") == 1
     assert done.stderr.startswith("note: the picture could not be written: a42/plots")
     done = compare("a42", "a43", "a44", "--out", "a42/plots/a.png", cwd=folder)
@@ -389,7 +418,7 @@ def test_no_picture_of_runs_that_were_never_validated(folder):
 def test_the_name_of_a_picture(folder, monkeypatch):
     def where(*paths):
         """Return the path of the picture that compares runs in the folder."""
-        return str(shown.picture_path(paths, comparison.summarise_all(paths)))
+        return str(pictures_of.picture_path(paths, comparison.summarise_all(paths)))
 
     monkeypatch.chdir(folder)
     assert where(".") == where(".", "./") == "comparison.png" and where("sweep") == "sweep/comparison.png"

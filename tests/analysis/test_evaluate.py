@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import idx_bytes, refusal, user_environment
+from helpers import idx_bytes, refusal, user_environment, without_first_word
 from made_runs import make_run
 from matplotlib.text import Text
 from scipy.special import softmax
@@ -70,8 +70,10 @@ test_folder.__test__ = False
 
 def command(*flags):
     """Run scripts/evaluate.py in a process of its own; return it with its output."""
-    return subprocess.run([sys.executable, "scripts/evaluate.py", *map(str, flags)], capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "scripts/evaluate.py", *map(str, flags)], capture_output=True, text=True,
                           env=user_environment(LANG="C.UTF-8"))
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 # ---- figures ----

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import user_environment
+from helpers import user_environment, without_first_word
 
 from rnn_mnist.config import with_settings
 from rnn_mnist.console.settings import UserError
@@ -67,7 +67,9 @@ def python(*arguments, cwd=None):
     """Run Python as a user would, without what the project has set in this process, and return it with its output."""
     environment = user_environment()
     environment.pop("PYTHONPATH", None)
-    return subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, *arguments], cwd=cwd, env=environment, capture_output=True, text=True)
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 def logits_of(run):

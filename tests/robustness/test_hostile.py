@@ -11,7 +11,7 @@ import sys
 import fork_server
 import pytest
 from fork_server import ROOT
-from helpers import outcome, refusal, snapshot, user_environment
+from helpers import outcome, refusal, snapshot, user_environment, without_first_word
 from made_runs import make_run
 from PIL import Image
 from tensorboard.summary.writer.record_writer import masked_crc32c
@@ -58,7 +58,7 @@ def as_user(folder, *argv, shell="", **variables):
     command = f'exec "$0" "$@" {shell}'
     done = subprocess.run(["bash", "-c", command, sys.executable, ROOT / "scripts" / argv[0], *map(str, argv[1:])],
                           cwd=folder, capture_output=True, text=True, env=user_environment(**variables))
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, without_first_word(done.stderr)
 
 
 # ---- files of a run that are none, or somebody else's ----
@@ -397,8 +397,9 @@ def test_a_folder_that_is_gone(sound, tmp_path, toy_data_dir):
         gone.mkdir()
         done = subprocess.run(["bash", "-c", 'rmdir "$PWD"; exec "$@"', "", sys.executable, ROOT / "scripts" / argv[0],
                                *map(str, argv[1:])], cwd=gone, capture_output=True, text=True, env=user_environment())
-        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
-        assert done.stderr.startswith("error: ")
+        err = without_first_word(done.stderr)
+        assert (done.returncode, done.stdout, err.count("\n")) == (2, "", 1), err
+        assert err.startswith("error: ")
 
 
 @pytest.mark.parametrize(("error", "line"), [
@@ -422,8 +423,10 @@ def test_what_a_machine_lacks_is_one_line(capsys, error, line):
 
 def limited(folder, limit, *argv):
     """Run a script within a limit of the shell's ulimit; return the finished process."""
-    return subprocess.run(["bash", "-c", f'ulimit {limit}; exec "$@"', "", sys.executable, ROOT / "scripts" / argv[0],
+    done = subprocess.run(["bash", "-c", f'ulimit {limit}; exec "$@"', "", sys.executable, ROOT / "scripts" / argv[0],
                            *map(str, argv[1:])], cwd=folder, capture_output=True, text=True, env=user_environment())
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 @pytest.mark.parametrize("limit", [600_000_000, 1_000_000_000, 2_000_000_000])

@@ -78,7 +78,36 @@ def test_three_epochs_and_two_more_are_five(train, resume, whole, tmp_path):
     code, out, err = resume("--epochs", 5).wait()
     assert (code, err) == (0, "")
     assert outcome(tmp_path / "runs/r") == outcome(whole)
-    assert [line[:11] for line in out.splitlines()[:2]] == ["epoch : 003", "epoch : 004"]
+    assert [line[:11] for line in out.splitlines()[1:3]] == ["epoch : 003", "epoch : 004"]
+    step = checkpoint.find_state(tmp_path / "runs/r").step * 3 // 5
+    assert out.splitlines()[0] == f"resumed : at epoch 003, step 00000, from the checkpoint of step {step}"
+    assert (tmp_path / "runs/r/log.txt").read_text().endswith(out)
+
+
+def of_interruptions(run):
+    """Return the lines of a run's log.txt on its interruptions and where it went on."""
+    return [line for line in (run / "log.txt").read_text().splitlines() if line.startswith(("interrupted", "resumed"))]
+
+
+@pytest.mark.parametrize("model", ["mlp"])
+def test_the_log_tells_of_every_interruption_and_where_it_went_on(train, resume, whole, tmp_path):
+    """By a signal within an epoch, by one at the end of an epoch, and by a kill, which cannot say so itself."""
+    run = tmp_path / "runs/r"
+    steps = ["--checkpoint-steps", 2]
+    assert train(*steps, signal_at=["rnn_mnist.step", 3, [signal.SIGTERM]]).wait()[0] == 143
+    told = ["interrupted : SIGTERM at epoch 000, step 00003"]
+    assert of_interruptions(run) == told
+    assert resume(signal_at=["rnn_mnist.evaluate", 1, [signal.SIGINT]]).wait()[0] == 130
+    last = checkpoint.find_state(run).step
+    told += ["resumed : at epoch 000, step 00003, from the checkpoint of step 3",
+             "interrupted : SIGINT at epoch 001, step 00000"]
+    assert of_interruptions(run) == told
+    assert resume(signal_at=["rnn_mnist.step", 5, [signal.SIGKILL]]).wait()[0] == -signal.SIGKILL
+    code, out, _ = resume().wait()
+    told += [f"resumed : at epoch 001, step 00000, from the checkpoint of step {last}",
+             f"resumed : at epoch 001, step 00004, from the checkpoint of step {last + 4}"]
+    assert code == 0 and of_interruptions(run) == told and out.startswith(told[-1] + "\n")
+    assert outcome(run) == outcome(whole)
 
 
 @pytest.mark.slow

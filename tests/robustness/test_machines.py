@@ -15,7 +15,7 @@ from pathlib import Path
 import fork_server
 import pytest
 from fork_server import ROOT
-from helpers import ISA, refusal, user_environment
+from helpers import ISA, refusal, user_environment, without_first_word
 
 from rnn_mnist import session
 from rnn_mnist.analysis import compare
@@ -68,7 +68,7 @@ def new_process(folder, script, *flags, **variables):
     """Run a script of the project as a user would; return (exit code, stdout, stderr)."""
     done = subprocess.run([sys.executable, ROOT / "scripts" / script, *map(str, flags)], cwd=folder,
                           capture_output=True, text=True, env=user_environment(**variables))
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, without_first_word(done.stderr)
 
 
 def weights(run):

@@ -1,20 +1,24 @@
 """The real command lines, as a user types them: what lands on stdout and stderr, exit codes, the published log."""
 
 import json
+import re
 import subprocess
 import sys
 
 import fork_server
 import pytest
-from helpers import ISA, user_environment
+from helpers import ISA, user_environment, without_first_word
 
+FIRST_WORD = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path('scripts/' + sys.argv[0], run_name='__main__')"
 TOY = ["--epochs", "1", "--batch-size", "50", "--n-valid", "100", "--n-neurons", "10", "--no-plots"]
 
 
 def command(script, *flags, **environment):
-    """Run a script of the project in a process of its own; return it with its output."""
-    return subprocess.run([sys.executable, f"scripts/{script}", *map(str, flags)], capture_output=True, text=True,
+    """Run a script of the project in a process of its own; return it with its output after the first word."""
+    done = subprocess.run([sys.executable, f"scripts/{script}", *map(str, flags)], capture_output=True, text=True,
                           env=user_environment(**environment))
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 @pytest.mark.slow
@@ -69,6 +73,20 @@ def test_data_mnist_never_falls_back(tmp_path):
     for word in ("https://", "mnist.npz", "train-images-idx3-ubyte.gz", "--data-dir"):
         assert word in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_the_first_word_comes_before_the_wait_and_is_all_that_training_adds(toy_data_dir, tmp_path):
+    words = ["train_rnn.py", *TOY, "--data-dir", toy_data_dir, "--runs-dir", tmp_path, "--run-name", "r",
+             "--lang", "ko"]
+    started = subprocess.Popen([sys.executable, "-u", "-X", "importtime", "-c", FIRST_WORD, *map(str, words)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=user_environment())
+    out, err = started.communicate()
+    before, after = err.split("TensorFlow 불러오는 중 ...\n")
+    assert started.returncode == 0 and "rnn_mnist.tf1\n" in after  # while TensorFlow is imported nothing gets out
+    assert not re.search(r"\| +rnn_mnist\.(train|tf1|plots)", before)
+    assert [line for line in after.splitlines() if not line.startswith("import time:")] == []
+    assert out == (tmp_path / "r/log.txt").read_text() and "acc_valid" in out  # English in every language
 
 
 @pytest.mark.parametrize(("code", "words"), [

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import io
 import os
+import re
 import struct
 import sys
 
@@ -80,12 +81,18 @@ def refusal(call, *args, **kwargs):
     return str(caught.value)
 
 
+def without_first_word(err):
+    """Return what is on stderr but for the line that says what is being loaded, if that is the first."""
+    return re.sub(r"\Aloading \w+ \.\.\.\n", "", err)
+
+
 def outcome(path):
-    """Return what must be the same however a run came about: metrics, result and log, without times and next steps."""
+    """Return what must be the same however a run came about: metrics, result, log, without times and interruptions."""
     run = Run(path)
     rows, [result] = ([{name: value for name, value in values.items() if name not in TIMES} for values in part]
                       for part in (run.metrics, [run.result]))
     lines = (run.path / "log.txt").read_text().splitlines()[:-1]
+    lines = [line for line in lines if not line.startswith(("interrupted : ", "resumed : "))]
     return rows, result, [line.split(" seconds :")[0].split(" run :")[0] for line in lines]
 
 

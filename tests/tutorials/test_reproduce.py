@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import idx_bytes, refusal, user_environment
+from helpers import idx_bytes, refusal, user_environment, without_first_word
 
 from rnn_mnist.config import with_settings
 from rnn_mnist.console import languages
@@ -27,8 +27,10 @@ SIZES = (784, 20, 10)
 
 def command(*flags, python=()):
     """Run scripts/reproduce.py in a process of its own; return it with its output."""
-    return subprocess.run([sys.executable, *python, "scripts/reproduce.py", *map(str, flags)], capture_output=True,
+    done = subprocess.run([sys.executable, *python, "scripts/reproduce.py", *map(str, flags)], capture_output=True,
                           text=True, env=user_environment())
+    done.stderr = without_first_word(done.stderr)
+    return done
 
 
 @pytest.fixture(autouse=True)
