@@ -242,9 +242,9 @@ def left_out():
 
 @contextlib.contextmanager
 def only_noted(what):
-    """Say on stderr what could not be done, and why, if the block fails: the rest is worth more."""
+    """Say on stderr what, in the language, could not be done, and why, if the block fails: the rest is worth more."""
     try:
         yield
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        note(text("note: {what}: {reason}", what=text(what), reason=reason))
+        note(text("note: {what}: {reason}", what=what, reason=reason))
