@@ -23,9 +23,8 @@ import numpy as np
 from rnn_mnist import files
 from rnn_mnist.cells import n_weights
 from rnn_mnist.console import guard
-from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import check_state, read_validation
-from rnn_mnist.console.languages import text, why
+from rnn_mnist.console.languages import why
 from rnn_mnist.console.settings import UserError, convert, read, setting
 from rnn_mnist.datasets.files import npz_readers
 
@@ -165,13 +164,13 @@ def copied(run, step, digest):
             try:
                 shutil.copyfile(path, copy)
             except FileNotFoundError as error:
-                cure = _cure(run)
+                cure = guard.put_back(run)
                 raise UserError("{path}: cannot be read ({e}): {cure}", path=path, e=why(error), cure=cure) from None
             except OSError as error:
                 error.filename = folder
                 raise
         if _digest(copies) != digest:
-            raise UserError("{prefix}.*: damaged: {cure}", prefix=_prefix(run, step), cure=_cure(run))
+            raise UserError("{prefix}.*: damaged: {cure}", prefix=_prefix(run, step), cure=guard.put_back(run))
         yield str(copies[1].with_suffix(""))
 
 
@@ -203,11 +202,6 @@ def restore_files(run, state):
             path.unlink()
 
 
-def _cure(run):
-    """Return what to do about a checkpoint that can't be read."""
-    return text("put it back, or repeat the run by {command}", command=f"{script('rerun')} {run}")
-
-
 def _prefix(run, step):
     """Return the path that tf.train.Saver knows a checkpoint by."""
     return str(run / "checkpoints" / f"step-{step:08d}")
@@ -225,7 +219,7 @@ def _digest(paths):
     """Return the SHA-256 (hex) of files, one after the other; raise UserError, naming it, if one can't be read."""
     found = hashlib.sha256()
     for path in paths:
-        with files.opened(path, guard.MAX_BYTES, _cure(path.parents[1])) as file:
+        with files.opened(path, guard.MAX_BYTES, guard.put_back(path.parents[1])) as file:
             hashlib.file_digest(file, lambda: found)
     return found.hexdigest()
 

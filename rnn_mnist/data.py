@@ -77,8 +77,8 @@ def _split(split, config):
     images, labels = split
     n = len(images)
     if config.n_subset > n:
-        raise UserError("{n_subset} is more than the {n} training images there are",
-                        n_subset=named("n_subset", config.n_subset), n=n)
+        asked = named("n_subset", config.n_subset)
+        raise UserError("{asked} is more than the {n} training images there are", asked=asked, n=n)
     if config.n_subset:
         chosen = np.random.RandomState(config.subset_seed).permutation(n)[-config.n_subset:]
         images, labels, n = images[chosen], labels[chosen], config.n_subset

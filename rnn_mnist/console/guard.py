@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnn_mnist.console import machine, output
-from rnn_mnist.console.command import handling_signals, out_of_memory
+from rnn_mnist.console.command import handling_signals, out_of_memory, script
 from rnn_mnist.console.languages import text, why
 from rnn_mnist.console.log import resume_command
 from rnn_mnist.console.output import note, plain
@@ -89,6 +89,11 @@ def new_folder(parent, name, automatic):
             other = [named("run_name")] * bool(name) + [named("runs_dir")]
             raise UserError("cannot make {path}: {reason}: choose another {other}", path=path, reason=why(error),
                             other=text(" or ").join(other)) from None
+
+
+def put_back(run):
+    """Return what to do about a file of a checkpoint that can't be read."""
+    return text("put it back, or repeat the run by {command}", command=f"{script('rerun')} {run}")
 
 
 def settings_to_resume(run, state, changes):
@@ -237,9 +242,9 @@ def left_out():
 
 @contextlib.contextmanager
 def only_noted(what):
-    """Say on stderr what could not be done, and why, if the block fails: the rest is worth more."""
+    """Say on stderr what, in the language, could not be done, and why, if the block fails: the rest is worth more."""
     try:
         yield
     except Exception as error:  # matplotlib raises a dozen kinds, on a broken font or a full disk
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        note(text("note: {what}: {reason}", what=text(what), reason=reason))
+        note(text("note: {what}: {reason}", what=what, reason=reason))

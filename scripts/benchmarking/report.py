@@ -91,7 +91,8 @@ def scaling_table(measured, language="en"):
     """
     forms = list(dict.fromkeys(one.form.name for one in measured if one.form.role == "ours" and one.case != Case()))
     headings = ["network", "tutorial's script, s", "floor, s", "best peer", "s",
-                *(heading for name in forms for heading in (f"{name}, s", "x tutorial", "% of floor", "x peer"))]
+                *(heading for name in forms
+                  for heading in (text("{name}, s", language, name=name), "x tutorial", "% of floor", "x peer"))]
     found = [[text(heading, language) for heading in headings]]
     for case in dict.fromkeys(one.case for one in measured) if forms else ():
         here = {one.form.name: one for one in measured if one.case == case and one.right}

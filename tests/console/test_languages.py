@@ -43,7 +43,7 @@ def test_without_these_variables_as_on_windows_the_system_decides(monkeypatch, s
     assert languages.current() == expected
 
 
-SAY = {"text", "in_words", "UserError", "Stopped", "only_noted"}  # their first argument is a sentence
+SAY = {"text", "in_words", "UserError", "Stopped"}  # their first argument is a sentence
 PRINT = {"note", "note_on_terminal", "error", "_complain"}  # theirs is a line as it is printed
 PHRASE = re.compile("[a-z]{2,},? [a-z]{2,}")  # what is English without a doubt, however it comes to be said
 NOT_SAID = {
