@@ -5,7 +5,7 @@ python scripts/compare_runs.py --filter cell=lstm --filter "acc_test>0.97" --top
 python scripts/compare_runs.py runs/sweep --group-by cell,n_neurons --sort acc_test
 python scripts/compare_runs.py runs/A --note "with the new mouse"
 
-A KEY is a setting or a column of --csv. Without --out, the picture of a folder is
+A KEY is a setting or a column of --csv; runs on the same data stay together. Without --out, the picture of a folder is
 its comparison.png; that of runs goes to the first one's plots/.
 """
 
@@ -22,10 +22,10 @@ def main():
                         help="run directories, or folders that hold some (default: runs)")
     parser.add_argument("--filter", metavar="KEY=VALUE", action="append", default=[],
                         help="only these runs; also !=, <, <=, >, >=, and * for any letters; repeatable")
-    parser.add_argument("--sort", metavar="KEY", help="order: of accuracies the highest first, of all else the lowest")
+    parser.add_argument("--sort", metavar="KEY", help="of accuracies the highest first, of all else the lowest")
     parser.add_argument("--top", type=int, metavar="N", help="only the first N rows, without means over seeds")
     parser.add_argument("--group-by", metavar="KEY,..",
-                        help="one row and curve for all finished runs with the same such settings")
+                        help="one row and curve for runs with the same such settings")
     parser.add_argument("--curves", type=int, metavar="N", default=8,
                         help="draw the first N curves (0: all; default: 8)")
     parser.add_argument("--out", metavar="FILE.png", help="where the picture goes (default: see above)")
