@@ -1,11 +1,10 @@
 """Compare runs: what they differ in, validation and test scores, mean over seeds, curves; tests of two runs or groups.
 
-python scripts/compare_runs.py runs/A runs/B --out a-and-b.png
-python scripts/compare_runs.py --filter cell=lstm --filter "acc_test>0.97" --top 10
-python scripts/compare_runs.py runs/sweep --group-by cell,n_neurons --sort acc_test
+python scripts/compare_runs.py runs/A runs/B
+python scripts/compare_runs.py runs/sweep --filter "acc_test>0.97" --group-by cell
 python scripts/compare_runs.py runs/A --note "with the new mouse"
 
-A KEY is a setting or a column of --csv. Without --out, the picture of a folder is
+A KEY is a setting or a column of --csv; runs on the same data stay together. Without --out, the picture of a folder is
 its comparison.png; that of runs goes to the first one's plots/.
 """
 
@@ -21,11 +20,11 @@ def main():
     parser.add_argument("runs", nargs="*", metavar="RUN", default=["runs"],
                         help="run directories, or folders that hold some (default: runs)")
     parser.add_argument("--filter", metavar="KEY=VALUE", action="append", default=[],
-                        help="only these runs; also !=, <, <=, >, >=, and * for any letters; repeatable")
-    parser.add_argument("--sort", metavar="KEY", help="order: of accuracies the highest first, of all else the lowest")
+                        help="only these runs; also !=, <, <=, >, >=; repeatable")
+    parser.add_argument("--sort", metavar="KEY", help="of accuracies the highest first, of all else the lowest")
     parser.add_argument("--top", type=int, metavar="N", help="only the first N rows, without means over seeds")
     parser.add_argument("--group-by", metavar="KEY,..",
-                        help="one row and curve for all finished runs with the same such settings")
+                        help="one row and curve for runs with the same such settings")
     parser.add_argument("--curves", type=int, metavar="N", default=8,
                         help="draw the first N curves (0: all; default: 8)")
     parser.add_argument("--out", metavar="FILE.png", help="where the picture goes (default: see above)")
@@ -33,8 +32,8 @@ def main():
     mode.add_argument("--csv", action="store_true", help="print CSV, one row per run or group")
     mode.add_argument("--json", action="store_true", help="print JSON, with the groups and the tests")
     mode.add_argument("--note", metavar="TEXT", help="write this into the one RUN's note.txt (\"\": remove it)")
-    mode.add_argument("--remove-unfinished", action="store_true",
-                      help="list the runs that are not finished, ask, remove them")
+    parser.add_argument("--remove-unfinished", action="store_true",
+                        help="list the runs that are not finished, ask, remove them")
     parser.add_argument("--yes", action="store_true", help="remove them without asking")
     add_lang_flag(parser)
     args = parser.parse_args()

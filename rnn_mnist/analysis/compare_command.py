@@ -5,7 +5,6 @@ What takes its time to import is imported when the first line has been said.
 
 from rnn_mnist.analysis import selection
 from rnn_mnist.console.languages import text
-from rnn_mnist.console.log import note_on_terminal
 from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.run import Run
@@ -25,7 +24,7 @@ def compare_command(args, bases):
     key = args.sort and selection.known_key("--sort", args.sort, selection.KEYS)
     runs = selection.find_all(args.runs)
     if len(runs) >= MANY:
-        note_on_terminal(text("reading {n} runs ...", n=len(runs)))
+        note(text("reading {n} runs ...", n=len(runs)))
     from rnn_mnist.analysis import compare
     every = compare.summarise_each(runs, bases)
     chosen = selection.filtered(every, args.filter)
@@ -48,7 +47,7 @@ def _check_together(args):
         if number is not None and number < least:
             raise UserError("{flag} must be at least {least}, got {number}", flag=flag, least=least, number=number)
     views = args.sort or args.top or args.group_by or args.out
-    if args.remove_unfinished and views:
+    if args.remove_unfinished and (views or args.csv or args.json or args.note is not None):
         raise UserError("--remove-unfinished goes with --filter and --yes only")
     if args.note is not None and (views or args.filter):
         raise UserError("--note goes with one RUN and nothing else")
@@ -110,7 +109,7 @@ def _print(args, shown, groups, difference, paired, counts):
         say(*counts[0], *report.report(shown, groups, difference, only_groups=bool(args.group_by)),
             *(["", report.paired_line(paired)] if paired else []), *counts[1])
         if len(shown) >= MANY and not args.group_by:
-            note_on_terminal(text("fewer rows : --top N, --filter KEY=VALUE, --group-by KEY"))
+            note(text("fewer rows : --top N, --filter KEY=VALUE, --group-by KEY"))
 
 
 def _paired(compare, summaries):

@@ -24,7 +24,7 @@ def train_command(doc, experiment):
     parser.add_argument("--experiment", metavar="NAME", help=text(
         "start from a tutorial's settings{names} (default: {experiment})", names=names, experiment=experiment))
     parser.add_argument("--resume", metavar="RUN", help="go on with a run; --epochs N extends it")
-    parser.add_argument("--note", metavar="TEXT", help="what to say of the run, in one line, where runs are compared")
+    parser.add_argument("--note", metavar="TEXT", help="a line of text, shown where runs are compared")
     add_lang_flag(parser)
     add_setting_flags(parser, base, options)
     args = vars(parser.parse_args())

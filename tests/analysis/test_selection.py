@@ -85,7 +85,7 @@ def test_filters(folder, filters, expected):
     (["--filter", "finished=no", "--group-by", "cell"], "none of the 1 runs is finished"),
     (["--note", "x"], "no run directory"), (["--note", "x", "--top", "3"], "--note goes with one RUN"),
     (["--remove-unfinished", "--top", "3"], "--remove-unfinished goes with"),
-    (["--remove-unfinished", "--csv"], "not allowed with")])
+    (["--remove-unfinished", "--csv"], "--remove-unfinished goes with")])
 def test_what_cannot_be_chosen_is_refused_in_one_line(folder, flags, words):
     assert words in refused(folder, *flags)
 
