@@ -1,4 +1,4 @@
-"""Ink told from the paper: its brightness is estimated and taken off, so that neither a shadow nor dark paper is ink."""
+"""Ink told from the paper: its brightness is estimated and taken off, neither shadow nor dark paper is ink."""
 
 import numpy as np
 

@@ -31,12 +31,11 @@ def split(ink):
 
     Each ink is the whole picture's but for the other digits. One digit, or too many shapes to be digits, is one.
     """
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    whole = Box(rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
+    whole = _box(ink > 0)
     inside = ink[whole.top:whole.bottom, whole.left:whole.right]
     step = int(np.ceil((inside.size / CELLS) ** 0.5))
     blocks = _blocks(inside, step)
-    labels = _components(blocks > 0.1)
+    labels = components(blocks > 0.1)
     groups = _grouped(_boxes(labels))
     if not 1 < len(groups) <= MAX_DIGITS:
         return [(ink, whole)]
@@ -44,6 +43,12 @@ def split(ink):
     for number, (_, members) in enumerate(groups, 1):
         owners[members] = number
     return _in_order([_cut(ink, whole, owners[labels], number, step) for number in range(1, len(groups) + 1)])
+
+
+def _box(mask):
+    """Return the Box around what is true in a mask [height, width]."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return Box(*map(int, (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)))
 
 
 def _boxes(labels):
@@ -99,8 +104,7 @@ def _cut(ink, whole, owners, number, step):
     mask = np.zeros(ink.shape, bool)
     mask[whole.top:whole.bottom, whole.left:whole.right] = _pixels(blocks, step)[:height, :width]
     ink = ink * mask
-    rows, columns = np.flatnonzero((ink > 0.5).any(1)), np.flatnonzero((ink > 0.5).any(0))
-    return ink, Box(rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
+    return ink, _box(ink > ink.max() / 2)
 
 
 def _in_order(digits):
@@ -120,15 +124,32 @@ def without_specks(ink):
     ink = ink * (sum(_around(ink)) > 2.5)  # a dot of a pixel or two has less within reach, a line has more
     step = -(-max(height, width) // 128)
     blocks = _blocks(ink, step)
-    labels = _components(blocks > 0.1)
+    labels = components(blocks > 0.1)
     mass = np.bincount(labels.ravel(), blocks.ravel())
     mass[0] = 0
     inside = mass.copy()
     inside[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = 0
     if inside.max() > mass.max() / 4:
-        mass = inside
+        mass = np.where(_beside_digits(labels, inside), mass, inside)
     keep = np.maximum.reduce(_around((mass > mass.max() / 20)[labels]))  # the blocks around have the last of its edge
     return ink * _pixels(keep, step)[:height, :width]
+
+
+def _beside_digits(labels, inside):
+    """Tell of each label whether it is a part that lies in a row with those inside: a digit that the border touches.
+
+    labels: [h, w]; inside: the mass of each label, 0 where it is at the border. A digit is about as high as the others
+    and hardly lies along the border; a shadow is not.
+    """
+    boxes, beside = _boxes(labels), np.zeros(len(inside), bool)
+    whole = [boxes[label] for label in boxes if inside[label] > inside.max() / 4]
+    top, bottom = min(box.top for box in whole), max(box.bottom for box in whole)
+    for label, box in boxes.items():
+        height = box.bottom - box.top
+        along = max((labels[:, 0] == label).sum(), (labels[:, -1] == label).sum())
+        beside[label] = (TALL <= height / (bottom - top) <= 1 / TALL and along <= height / 2
+                         and min(bottom, box.bottom) - max(top, box.top) >= TALL * height)
+    return beside
 
 
 def _blocks(ink, step):
@@ -142,7 +163,7 @@ def _pixels(blocks, step):
     return np.repeat(np.repeat(blocks, step, 0), step, 1)
 
 
-def _components(mask):
+def components(mask):
     """Return the connected parts of a mask [h, w], corners touching, as whole numbers [h, w]; 0 outside."""
     labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
     while True:

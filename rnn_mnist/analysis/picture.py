@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from rnn_mnist import files
 from rnn_mnist.analysis.paper import ink_of
 from rnn_mnist.analysis.parts import split, without_specks
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError
 
 # What Pillow opens on its own; left out are those that call other programs (EPS) or that nobody draws digits in.
@@ -45,14 +46,16 @@ def open_picture(name):
     except UserError:
         raise
     except MemoryError:
-        raise UserError(f"{name}: there is not enough memory for this picture: make it smaller") from None
+        raise UserError("{name}: there is not enough memory for this picture: make it smaller", name=name) from None
     except UnidentifiedImageError:
-        raise UserError(f"{name}: not a picture: give a PNG, JPEG, GIF, BMP, TIFF, WebP or PPM") from None
+        raise UserError("{name}: not a picture: give a PNG, JPEG, GIF, BMP, TIFF, WebP or PPM", name=name) from None
     except Image.DecompressionBombError:
-        raise UserError(f"{name}: larger than {MAX_PIXELS // 1_000_000} megapixels: make it smaller") from None
+        raise UserError("{name}: larger than {n} megapixels: make it smaller", name=name,
+                        n=MAX_PIXELS // 1_000_000) from None
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged bytes; all mean the same
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(f"{name}: damaged or cut off ({reason}): save the picture again") from None
+        raise UserError("{name}: damaged or cut off ({reason}): save the picture again", name=name,
+                        reason=reason) from None
 
 
 def to_mnist(picture, name):
@@ -93,17 +96,18 @@ def to_digits(picture, name):
 def _read_bytes(name):
     """Return the bytes of a file or of standard input; raise UserError if there are none or too many."""
     if name == "-":
-        name = "standard input"
+        name = text("standard input")
         try:
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
-            raise UserError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            raise UserError("{name}: cannot be read ({reason})", name=name,
+                            reason=getattr(error, "strerror", None) or error) from None
         if len(content) > MAX_BYTES:
-            raise UserError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB: make the picture smaller")
+            raise UserError("{name}: larger than {n} MB: make the picture smaller", name=name, n=MAX_BYTES // 1_000_000)
     else:
-        content = files.read_bytes(name, MAX_BYTES, "give a picture file, or - for standard input")
+        content = files.read_bytes(name, MAX_BYTES, text("give a picture file, or - for standard input"))
     if not content:
-        raise UserError(f"{name}: empty: there is no picture in it")
+        raise UserError("{name}: empty: there is no picture in it", name=name)
     return content
 
 

@@ -94,7 +94,7 @@ def _traced(thin, middles, heights, columns):
 
 
 def _without(ink, found, thick):
-    """Return ink without two lists of lines, from left to right and from top to bottom, and the ink of the strongest."""
+    """Return (ink without two lists of lines, from left to right and from top to bottom, the ink of the strongest)."""
     strongest = 0.0
     for lines in found:
         ink = ink.copy()

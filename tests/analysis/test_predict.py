@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from reference import rnn_forward, softmax
 
 from rnn_mnist import checkpoint, files
+from rnn_mnist.analysis import digits
 from rnn_mnist.analysis import predict as prediction
 from rnn_mnist.data import Split
 from rnn_mnist.datasets.files import read_arrays
@@ -97,7 +98,7 @@ def asked(monkeypatch):
 
 def digits_of(images):
     """Return the Digits of images [n, 28, 28]."""
-    return [prediction.Digit(f"{i}.png", None, pixels) for i, pixels in enumerate(images)]
+    return [digits.Digit(f"{i}.png", None, pixels) for i, pixels in enumerate(images)]
 
 
 def told_by_graph(run, images):
@@ -113,7 +114,7 @@ def test_the_command_prints_the_graphs_figures_without_importing_tensorflow(toy_
     imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if line.count("|") == 2}
     assert done.returncode == 0 and {"numpy", "PIL"} <= imported
     assert not imported & {"tensorflow", "tf_keras", "keras", "matplotlib", "scipy"}
-    pixels = prediction.read_pictures([str(picture)])[0][0].pixels
+    pixels = digits.read_pictures([str(picture)])[0][0].pixels
     assert done.stdout.splitlines()[2:] == told_by_graph(Run(toy_run), pixels[None])[0][2:]
 
 
@@ -388,8 +389,8 @@ def test_standard_input_in_a_process_of_its_own(toy_run, picture):
 
 def test_test_image_of_a_number_that_is_not_there():
     split = Split(np.zeros([5, 28, 28], np.uint8), np.arange(5, dtype=np.int32))
-    assert prediction.test_image(split, 4).label == 4
-    assert "test_index=5: the test images have the numbers 0 to 4" in refusal(prediction.test_image, split, 5)
+    assert digits.test_image(split, 4).label == 4
+    assert "test_index=5: the test images have the numbers 0 to 4" in refusal(digits.test_image, split, 5)
 
 
 def test_a_picture_is_drawn_whatever_its_mode_and_name(tmp_path):
@@ -404,12 +405,12 @@ def test_folders_and_patterns_are_spread_out(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "deeper").mkdir()
     in_folder = [str(tmp_path / name) for name in ("a.jpg", "b.PNG", "c[1].png")]
-    assert prediction.find_pictures([str(tmp_path)]) == in_folder
-    assert prediction.find_pictures([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
-    assert prediction.find_pictures([in_folder[2]]) == [in_folder[2]]
-    assert "holds no pictures" in refusal(prediction.find_pictures, [str(tmp_path / "deeper")])
-    assert "no file matches" in refusal(prediction.find_pictures, [str(tmp_path / "*.tif")])
-    assert "once" in refusal(prediction.find_pictures, ["-", "a.png", "-"])
+    assert digits.find_pictures([str(tmp_path)]) == in_folder
+    assert digits.find_pictures([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
+    assert digits.find_pictures([in_folder[2]]) == [in_folder[2]]
+    assert "holds no pictures" in refusal(digits.find_pictures, [str(tmp_path / "deeper")])
+    assert "no file matches" in refusal(digits.find_pictures, [str(tmp_path / "*.tif")])
+    assert "once" in refusal(digits.find_pictures, ["-", "a.png", "-"])
 
 
 # ---- Run.predict ----
