@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from rnn_mnist.plots import style
-from rnn_mnist.plots.digits import INK, on_checks
+from rnn_mnist.plots.digits import on_checks
 from rnn_mnist.plots.style import text
 
 PER_SHEET = 300
@@ -48,7 +48,7 @@ def _draw_cell(ax, cell, x, y):
     """Draw a Cell with its upper left corner at a place."""
     if cell.picture:
         _show(ax, _cut_out(cell), x, y, cmap="gray")
-    _show(ax, cell.pixels, x + 1 + GAP, y, **INK)
+    _show(ax, cell.pixels, x + 1 + GAP, y, **style.INK)
     ax.add_patch(Rectangle((x + 1 + GAP, y), 1, 1, fill=False, edgecolor=style.GREY, linewidth=0.5))
     name = cell.name if len(cell.name) <= 24 else f"{cell.name[:14]}…{cell.name[-9:]}"
     ax.text(x, y - 0.06, style.label(name), fontsize=6, color=style.GREY)
