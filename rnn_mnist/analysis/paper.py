@@ -5,6 +5,7 @@ import numpy as np
 from rnn_mnist.analysis.ruling import without_lines
 
 MIN_CONTRAST = 0.04  # of full white: a picture with less is blank
+MIN_WRITTEN = 3e-4  # share of a picture of ruled paper that is ink, besides the lines: one with less is blank
 
 
 def ink_of(picture):
@@ -53,8 +54,8 @@ def _ink(brightness):
         return np.zeros_like(ink)
     ink *= (paper.mean() + 0.05) / (np.maximum(paper, 0) + 0.05)  # ink in the shade counts as much
     ink, line = without_lines(ink)
-    if ink.max() < max(MIN_CONTRAST, 6 * noise, line / 4):  # nothing was written on the lines
-        return np.zeros_like(ink)
+    if line and (ink[9:-9, 9:-9] > max(MIN_CONTRAST, 6 * noise, line / 3)).sum() < MIN_WRITTEN * ink.size:
+        return np.zeros_like(ink)  # there are but lines, and what is left of them where they cross and at the border
     full, floor = np.percentile(ink[ink > ink.max() / 2], 75), 4 * noise + 0.02
     return np.clip((ink - floor) / (full - floor), 0, 1)
 

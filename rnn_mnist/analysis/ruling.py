@@ -11,6 +11,7 @@ MAX_SLOPE = 0.1  # pixels up or down for each to the side: 6 degrees
 MAX_SHARE = 64  # a line is at most the longer side / 64 thick, or MIN_THICK pixels
 MIN_THICK = 6
 SEEN = 0.65  # share of the strips in which a line must be seen
+MIN_INSIDE = 0.25  # share of the strips that a line goes through
 MIN_LEVEL = 0.012  # ink, of full white, that a line has at least more than the paper around it
 
 
@@ -37,13 +38,13 @@ def find_lines(ink, thick):
     thin = strips - _opened(strips, 2 * thick + 1)
     middles = (edges[:-1] + edges[1:] - width) / 2
     slopes = np.linspace(-MAX_SLOPE, MAX_SLOPE, 2 * int(MAX_SLOPE * width / 4) + 1)
-    scores = np.array([_seen_along(thin, middles * slope) for slope in slopes])
+    starts = np.arange(-int(MAX_SLOPE * width / 2), height + int(MAX_SLOPE * width / 2))
+    scores = np.array([_seen_along(thin, starts, middles * slope) for slope in slopes])
     best, slope = scores.max(0), slopes[scores.argmax(0)]
-    starts = _peaks(best, max(MIN_LEVEL, 4 * np.median(best)), thick)
-    if len(starts):  # the lines of a page are about parallel
-        starts = starts[np.abs(slope[starts] - np.median(slope[starts])) < MAX_SLOPE / 3]
-    return [_traced(thin, middles, start + middles * slope[start], np.arange(width) - (width - 1) / 2)
-            for start in starts]
+    found = _peaks(best, max(MIN_LEVEL, 4 * np.median(best)), thick)
+    if len(found):  # the lines of a page are about parallel
+        found = found[np.abs(slope[found] - np.median(slope[found])) < MAX_SLOPE / 3]
+    return [_traced(thin, middles, starts[i] + middles * slope[i], np.arange(width) - (width - 1) / 2) for i in found]
 
 
 def _opened(strips, size):
@@ -56,16 +57,20 @@ def _opened(strips, size):
     return strips
 
 
-def _seen_along(thin, shifts):
-    """Return what most strips have, [height], along a slope that begins at each height in the picture's middle."""
+def _seen_along(thin, starts, shifts):
+    """Return what most strips have along a line through each start, its height in the middle; 0 if it is hardly inside.
+
+    A line that leaves the picture through its corner is looked for in the strips before.
+    """
     n, height = thin.shape
     padded = np.pad(thin, ((0, 0), (1, 1)))
     wide = np.maximum(np.maximum(padded[:, :-2], padded[:, 2:]), thin)
-    rows = np.arange(height) + np.rint(shifts).astype(int)[:, None]
+    rows = starts + np.rint(shifts).astype(int)[:, None]
     inside = (rows >= 0) & (rows < height)
-    values = np.where(inside, wide[np.arange(n)[:, None], rows.clip(0, height - 1)], 0)
-    k = round((1 - SEEN) * n)
-    return np.partition(values, k, axis=0)[k]
+    values = np.sort(np.where(inside, wide[np.arange(n)[:, None], rows.clip(0, height - 1)], np.inf), axis=0)
+    n_inside = inside.sum(0)
+    least = np.take_along_axis(values, np.rint((1 - SEEN) * n_inside).astype(int)[None], axis=0)[0]
+    return np.where(n_inside > n * MIN_INSIDE, least, 0)
 
 
 def _peaks(values, least, distance):
@@ -84,8 +89,8 @@ def _traced(thin, middles, heights, columns):
     reach = np.arange(-4, 5)
     rows = (np.rint(heights).astype(int)[:, None] + reach).clip(0, thin.shape[1] - 1)
     near = thin[np.arange(len(thin))[:, None], rows]
-    weights = near.max(1)
-    weights = np.minimum(weights, np.median(weights))
+    weights = near.max(1) * ((heights >= 0) & (heights < thin.shape[1]))
+    weights = np.minimum(weights, np.median(weights[weights > 0]))
     seen = (near * rows).sum(1) / np.maximum(near.sum(1), 1e-9)
     for _ in range(3):
         factors = np.polyfit(middles, seen, 2, w=weights + 1e-9)
@@ -95,12 +100,11 @@ def _traced(thin, middles, heights, columns):
 
 def _without(ink, found, thick):
     """Return (ink without two lists of lines, from left to right and from top to bottom, the ink of the strongest)."""
-    strongest = 0.0
-    for lines in found:
-        ink = ink.copy()
+    ink, (across, down), strongest = ink.copy(), found, 0.0
+    # Where two cross, the one coming down looks like a stroke at first, and what it leaves is taken off at last.
+    for view, lines in ((ink, across), (ink.T, down), (ink, across if down else [])):
         for heights in lines:
-            strongest = max(strongest, _erase(ink, heights, thick))
-        ink = ink.T
+            strongest = max(strongest, _erase(view, heights, thick))
     return ink, strongest
 
 
@@ -118,14 +122,19 @@ def _erase(ink, heights, thick):
     above, below = np.flatnonzero(faint[:thick]), np.flatnonzero(faint[thick:])
     up, down = thick - above[-1] if len(above) else thick, below[0] if len(below) else thick
     band = (rows + np.arange(-up, down + 1)[:, None]).clip(0, len(ink) - 1)
-    sides = np.maximum.reduce([ink[(rows + d).clip(0, len(ink) - 1), columns] for d in (-up - 1, -up - 2, down + 1,
-                                                                                        down + 2)])
-    reach = (up + down) // 2
-    padded = np.pad(sides, reach, mode="edge")
+    reach = (up + down) // 2 + 1
+    sides = np.maximum(*[_least(ink, rows, side) for side in (-np.arange(up + 1, up + reach + 3),
+                                                              np.arange(down + 1, down + reach + 3))])
+    padded = np.pad(sides, reach, mode="edge")  # a stroke that crosses may slant
     sides = np.maximum.reduce([padded[i:i + len(sides)] for i in range(2 * reach + 1)])
     line = ink[band, columns]
     ink[band, columns] = np.maximum(np.minimum(line, sides), line - 1.5 * level)
     return level
+
+
+def _least(ink, rows, distances):
+    """Return the least ink, [width], at some distances from the rows [width]; a stroke goes on, an end does not."""
+    return ink[(rows + distances[:, None]).clip(0, len(ink) - 1), np.arange(ink.shape[1])].min(axis=0)
 
 
 def _is_clear(ink):

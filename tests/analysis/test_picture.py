@@ -324,8 +324,9 @@ def test_the_places_are_shares_of_the_picture_and_rows_come_one_after_the_other(
 def test_a_digit_of_several_parts_is_one(tmp_path):
     broken = drawn(5)
     ImageDraw.Draw(broken).rectangle((0, 135, 400, 142), fill=WHITE)  # its bar is off
-    open_4 = drawn(4)
-    ImageDraw.Draw(open_4).rectangle((206, 0, 214, 400), fill=WHITE)  # its stem is off
+    open_4 = Image.new("RGB", (400, 400), WHITE)
+    ImageDraw.Draw(open_4).line((150, 100, 130, 220, 220, 220), fill=BLACK, width=20)
+    ImageDraw.Draw(open_4).line((245, 90, 240, 330), fill=BLACK, width=20)  # does not touch the rest
     dotted = drawn(1)
     ImageDraw.Draw(dotted).ellipse((250, 260, 285, 295), fill=BLACK)
     for picture in (broken, open_4, dotted):

@@ -23,8 +23,8 @@ def test_the_bounds_are_the_marks_of_mnists_training_images(mnist_dir):
     images = read_arrays(mnist_dir)[0]
     found = of_all(images)
     low, high = np.percentile(found, (0.1, 99.9), axis=0)
-    assert [unusual.INK, unusual.ASPECT, unusual.PARTS] == [pytest.approx(pair, abs=5e-5)
-                                                            for pair in zip(low, high, strict=True)]
+    for bounds, *marks in zip((unusual.INK, unusual.ASPECT, unusual.PARTS), low, high, strict=True):
+        assert bounds == pytest.approx(marks, abs=5e-5)
     for i in [*range(100), *found.argmax(0), *found.argmin(0)]:
         assert unusual.measures(images[i]) == pytest.approx(found[i])
 
