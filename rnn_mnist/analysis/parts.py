@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 CELLS = 128 * 128  # in which connected parts are looked for, at most
+MIN_SIZE = 1 / 40  # of the picture's longer side: what is smaller is dust, also where there is nothing else
 MAX_DIGITS = 20  # more are no digits, but text, a scribble or a photograph
 # Two parts are two digits by their heights and the gap between them, as shares of the tallest part's height, and by how
 # much of the narrower one lies above or below the other.
@@ -127,6 +128,9 @@ def without_specks(ink):
     labels = components(blocks > 0.1)
     mass = np.bincount(labels.ravel(), blocks.ravel())
     mass[0] = 0
+    for label, box in _boxes(labels).items():
+        if max(box.bottom - box.top, box.right - box.left) < max(labels.shape) * MIN_SIZE:
+            mass[label] = 0
     inside = mass.copy()
     inside[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = 0
     if inside.max() > mass.max() / 4:

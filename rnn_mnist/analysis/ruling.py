@@ -105,6 +105,8 @@ def _without(ink, found, thick):
     for view, lines in ((ink, across), (ink.T, down), (ink, across if down else [])):
         for heights in lines:
             strongest = max(strongest, _erase(view, heights, thick))
+        if lines:
+            _erase_at_border(view, thick)
     return ink, strongest
 
 
@@ -130,6 +132,12 @@ def _erase(ink, heights, thick):
     line = ink[band, columns]
     ink[band, columns] = np.maximum(np.minimum(line, sides), line - 1.5 * level)
     return level
+
+
+def _erase_at_border(ink, thick):
+    """Take what is left of lines that leave a picture through its corners off its first and last rows, in place."""
+    for edge in (ink[:thick + 3], ink[::-1][:thick + 3]):
+        np.minimum(edge[:thick], edge[thick:].min(axis=0), out=edge[:thick])
 
 
 def _least(ink, rows, distances):
