@@ -29,13 +29,13 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     if bool(args.images) == (args.test_index is not None):
-        parser.error("give either pictures or --test-index N")
+        parser.error(text("give either pictures or --test-index N"))
     trained = Run(args.run)
     from rnn_mnist.analysis import predict  # Pillow is needed for nothing else
     from rnn_mnist.analysis.digits import read_pictures, test_image
     digits, complaints = read_pictures(args.images)
     for complaint in complaints:
-        note(text("error: {problem}", problem=complaint))
+        note(text("error: {message}", message=complaint))
     if complaints and not digits:
         return 2
     if args.test_index is not None:
