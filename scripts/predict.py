@@ -5,8 +5,9 @@ python scripts/predict.py runs/NAME drawings/ "scans/*.png" --show
 python scripts/predict.py runs/NAME --test-index 5
 python scripts/predict.py runs/NAME - --json < seven.png
 
-A picture may have any size and colours, dark on light or light on dark, or be a photograph. --show draws what the
-network saw of it, into the run's plots/ folder.
+A picture may have any size and colours, dark on light or light on dark, be a photograph, on ruled or squared paper, and
+hold several digits side by side. What is unlike any digit of MNIST is answered with a warning. --show draws what the
+network saw, several digits on one sheet, into the run's plots/ folder.
 """
 
 from rnn_mnist.console.command import Parser, add_lang_flag, run
@@ -28,23 +29,26 @@ def main():
     add_lang_flag(parser)
     args = parser.parse_args()
     if bool(args.images) == (args.test_index is not None):
-        parser.error("give either pictures or --test-index N")
+        parser.error(text("give either pictures or --test-index N"))
     trained = Run(args.run)
     from rnn_mnist.analysis import predict  # Pillow is needed for nothing else
-    digits, complaints = predict.read_pictures(args.images)
+    from rnn_mnist.analysis.digits import read_pictures, test_image
+    digits, complaints = read_pictures(args.images)
     for complaint in complaints:
-        note(f"error: {complaint}")
+        note(text("error: {message}", message=complaint))
     if complaints and not digits:
         return 2
     if args.test_index is not None:
         from rnn_mnist.analysis.evaluate import load_test
-        digits = [predict.test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
+        digits = [test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
     if args.json:  # every digit that there is: the graph's
         probabilities = trained.predict([digit.pixels for digit in digits])
         say_json(predict.as_json(digits, probabilities))
     else:
         probabilities, lines = predict.answer(trained, digits)
         say(*lines)
+        for warning in predict.warnings(digits):
+            note(warning)
     if args.show:
         for path in predict.draw(trained, digits, probabilities):
             (note if args.json else say)(text("written : {path}", path=path))

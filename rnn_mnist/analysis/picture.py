@@ -14,6 +14,9 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rnn_mnist import files
+from rnn_mnist.analysis.paper import ink_of
+from rnn_mnist.analysis.parts import split, without_specks
+from rnn_mnist.console.languages import text
 from rnn_mnist.console.settings import UserError
 
 # What Pillow opens on its own; left out are those that call other programs (EPS) or that nobody draws digits in.
@@ -22,7 +25,6 @@ MAX_PIXELS = 64_000_000  # 256 MB once decoded
 MAX_BYTES = 256_000_000
 STRIP = 2**20  # pixels that are converted at a time
 MIN_SIDE, MAX_SIDE = 256, 1024  # the longer side, in pixels, of the picture that is worked on
-MIN_CONTRAST = 0.04  # of full white: a picture with less is blank
 BOX, SIDE = 20, 28
 
 
@@ -44,51 +46,68 @@ def open_picture(name):
     except UserError:
         raise
     except MemoryError:
-        raise UserError(f"{name}: there is not enough memory for this picture: make it smaller") from None
+        raise UserError("{name}: there is not enough memory for this picture: make it smaller", name=name) from None
     except UnidentifiedImageError:
-        raise UserError(f"{name}: not a picture: give a PNG, JPEG, GIF, BMP, TIFF, WebP or PPM") from None
+        raise UserError("{name}: not a picture: give a PNG, JPEG, GIF, BMP, TIFF, WebP or PPM", name=name) from None
     except Image.DecompressionBombError:
-        raise UserError(f"{name}: larger than {MAX_PIXELS // 1_000_000} megapixels: make it smaller") from None
+        raise UserError("{name}: larger than {n} megapixels: make it smaller", name=name,
+                        n=MAX_PIXELS // 1_000_000) from None
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged bytes; all mean the same
         reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise UserError(f"{name}: damaged or cut off ({reason}): save the picture again") from None
+        raise UserError("{name}: damaged or cut off ({reason}): save the picture again", name=name,
+                        reason=reason) from None
 
 
 def to_mnist(picture, name):
-    """Return a Pillow image of a digit, as open_picture gives it, as uint8 [28, 28]: ink 255 on 0.
+    """Return a Pillow image of one digit, as open_picture gives it, as uint8 [28, 28]: ink 255 on 0.
 
     A picture of 28 x 28 that has MNIST's form already, or its negative, keeps its pixels. Raise UserError, naming the
-    picture, if it is blank.
+    picture, if it is blank or holds several digits.
+    """
+    digits = to_digits(picture, name)
+    if len(digits) > 1:
+        raise UserError("{name}: holds {n} digits: cut out one", name=name, n=len(digits))
+    return digits[0][0]
+
+
+def to_digits(picture, name):
+    """Return [(uint8 [28, 28], place)] of the digits in a Pillow image, each as to_mnist has it, from left to right.
+
+    place: where it is, as shares 0..1 of the picture: left, top, right, bottom. Raise UserError, naming the picture, if
+    it is blank.
     """
     if picture.size == (SIDE, SIDE) and picture.mode == "RGB":
         grey = np.asarray(picture.convert("L"))
         for pixels in (grey, 255 - grey):
             if _has_mnist_form(pixels):
-                return pixels
+                return [(pixels, (0.0, 0.0, 1.0, 1.0))]
     longer = max(picture.size)
     if longer < MIN_SIDE:
         picture = picture.resize([max(1, round(side * MIN_SIDE / longer)) for side in picture.size],
                                  Image.Resampling.BILINEAR)
-    ink = _without_specks(_ink(_brightness(picture)))
+    ink = without_specks(ink_of(picture))
     if not ink.any():
-        raise UserError(f"{name}: blank: no digit stands out from the paper")
-    return _fit(ink)
+        raise UserError("{name}: blank: no digit stands out from the paper", name=name)
+    height, width = ink.shape
+    return [(_fit(part), (box.left / width, box.top / height, box.right / width, box.bottom / height))
+            for part, box in split(ink)]
 
 
 def _read_bytes(name):
     """Return the bytes of a file or of standard input; raise UserError if there are none or too many."""
     if name == "-":
-        name = "standard input"
+        name = text("standard input")
         try:
             content = sys.stdin.buffer.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
-            raise UserError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+            raise UserError("{name}: cannot be read ({reason})", name=name,
+                            reason=getattr(error, "strerror", None) or error) from None
         if len(content) > MAX_BYTES:
-            raise UserError(f"{name}: larger than {MAX_BYTES // 1_000_000} MB: make the picture smaller")
+            raise UserError("{name}: larger than {n} MB: make the picture smaller", name=name, n=MAX_BYTES // 1_000_000)
     else:
-        content = files.read_bytes(name, MAX_BYTES, "give a picture file, or - for standard input")
+        content = files.read_bytes(name, MAX_BYTES, text("give a picture file, or - for standard input"))
     if not content:
-        raise UserError(f"{name}: empty: there is no picture in it")
+        raise UserError("{name}: empty: there is no picture in it", name=name)
     return content
 
 
@@ -137,121 +156,6 @@ def _has_mnist_form(pixels):
     if not len(rows) or max(np.ptp(rows), np.ptp(columns)) >= BOX:
         return False
     return all(abs(np.average(np.arange(SIDE), weights=pixels.sum(axis)) - SIDE / 2) < 0.51 for axis in (0, 1))
-
-
-def _brightness(picture):
-    """Return float32 [height, width], 0..1: the colour channel in which the picture stands out most from its border.
-
-    Where a shape is cut out by transparency, that shape itself is returned, whatever its colour.
-    """
-    pixels = np.atleast_3d(np.asarray(picture, np.float32)) / 255
-    if pixels.shape[2] == 4:
-        colour, alpha = pixels[:, :, :3], pixels[:, :, 3:]
-        opaque = alpha[:, :, 0] > alpha.max() / 2
-        if not _is_sheet(colour, opaque):
-            return alpha[:, :, 0]
-        paper = np.median(colour[opaque], axis=0)
-        pixels = alpha * colour + (1 - alpha) * paper
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    contrast = np.square(pixels - np.median(border, axis=0)).mean((0, 1))
-    return pixels[:, :, contrast.argmax()]
-
-
-def _is_sheet(colour, opaque):
-    """Tell whether the opaque part is a sheet with something on it, rather than the digit itself."""
-    rows, columns = np.flatnonzero(opaque.any(1)), np.flatnonzero(opaque.any(0))
-    if opaque.all() or not len(rows):
-        return opaque.all()
-    share = opaque.sum() / (np.ptp(rows) + 1) / (np.ptp(columns) + 1)
-    low, high = np.percentile(colour[opaque].mean(1), (2, 98))
-    return share > 0.75 and high - low > 0.25
-
-
-def _ink(brightness):
-    """Return how much ink lies where, float32 0..1; none anywhere if nothing stands out from the paper."""
-    paper = _paper(brightness)
-    ink = brightness - paper
-    ink *= np.sign((ink**3).sum())  # the paper is the many small differences, the ink the few large ones
-    noise = 1.4826 * np.median(np.abs(ink[ink <= ink.max() / 2]))  # standard deviation, were it normal
-    if ink.max() < max(MIN_CONTRAST, 6 * noise):
-        return np.zeros_like(ink)
-    ink *= (paper.mean() + 0.05) / (np.maximum(paper, 0) + 0.05)  # ink in the shade counts as much
-    full, floor = np.percentile(ink[ink > ink.max() / 2], 75), 4 * noise + 0.02
-    return np.clip((ink - floor) / (full - floor), 0, 1)
-
-
-def _paper(brightness):
-    """Return the brightness of the paper under the digit, [height, width]: one value if the picture has just two.
-
-    The paper is then the one that most of the edge has, even where a digit touches it on all sides.
-    """
-    edge = np.median(np.concatenate([brightness[0], brightness[-1], brightness[:, 0], brightness[:, -1]]))
-    other = brightness[np.abs(brightness - edge) > 0.1]
-    if other.size:
-        distance = np.minimum(np.abs(brightness - edge), np.abs(brightness - np.median(other)))
-        if (distance < 0.02).mean() > 0.8:
-            return np.full_like(brightness, edge)
-    return _lit_paper(brightness)
-
-
-def _lit_paper(brightness):
-    """Return the brightness of paper in uneven light, [height, width]: a cubic surface through most of the picture.
-
-    Fitted by reweighted least squares, first to the border, then to all pixels; what is far from the surface hardly
-    counts (Cauchy's weights).
-    """
-    down, across = (np.vander(np.linspace(-1, 1, size), 4, increasing=True) for size in brightness.shape)
-    step = -(-max(brightness.shape) // 64)
-    chosen = np.add.outer(np.arange(4), np.arange(4)).ravel() < 4  # of the products y^i x^j
-    terms = np.einsum("yi,xj->yxij", down[::step], across[::step]).reshape(-1, 16)[:, chosen]
-    border = np.maximum.outer(np.abs(down[::step, 1]), np.abs(across[::step, 1])).ravel() > 0.9
-    values = brightness[::step, ::step].ravel()
-    surface = np.full_like(values, np.median(values[border]))
-    for considered in [border] * 10 + [np.ones_like(border)] * 10:
-        distance = np.abs(values - surface)
-        weights = 1 / (1 + (distance / max(2 * np.median(distance[border]), 0.01)) ** 2) * considered
-        weighted = terms * weights[:, None]
-        factors = np.linalg.lstsq(weighted.T @ terms, weighted.T @ values, rcond=None)[0]
-        surface = terms @ factors
-    factors_of_all = np.zeros(16)
-    factors_of_all[chosen] = factors
-    return (down @ factors_of_all.reshape(4, 4) @ across.T).astype(np.float32)
-
-
-def _without_specks(ink):
-    """Return the ink with only its large connected parts: no dust, and no shadow at the border beside a whole digit."""
-    height, width = ink.shape
-    ink = ink * (sum(_around(ink)) > 2.5)  # a dot of a pixel or two has less within reach, a line has more
-    step = -(-max(height, width) // 128)
-    blocks = np.pad(ink, ((0, -height % step), (0, -width % step)))
-    blocks = blocks.reshape(blocks.shape[0] // step, step, -1, step).mean((1, 3))
-    labels = _components(blocks > 0.1)
-    mass = np.bincount(labels.ravel(), blocks.ravel())
-    mass[0] = 0
-    inside = mass.copy()
-    inside[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = 0
-    if inside.max() > mass.max() / 4:
-        mass = inside
-    keep = np.maximum.reduce(_around((mass > mass.max() / 20)[labels]))  # the blocks around have the last of its edge
-    return ink * np.repeat(np.repeat(keep, step, 0), step, 1)[:height, :width]
-
-
-def _components(mask):
-    """Return the connected parts of a mask [h, w], corners touching, as whole numbers [h, w]; 0 outside."""
-    labels = np.where(mask, np.arange(1, mask.size + 1).reshape(mask.shape), 0)
-    while True:
-        highest = np.where(mask, np.maximum.reduce(_around(labels)), 0)
-        highest = np.concatenate([[0], highest.ravel()])[highest]  # a shortcut: the label of the cell it names
-        if np.array_equal(highest, labels):
-            return labels
-        labels = highest
-
-
-def _around(values):
-    """Return nine arrays: values [h, w] and their eight neighbours, 0 beyond the border."""
-    height, width = values.shape
-    padded = np.pad(values, 1)
-    return [padded[i:i + height, j:j + width] for i in range(3) for j in range(3)]
 
 
 def _fit(ink):

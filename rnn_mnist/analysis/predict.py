@@ -1,45 +1,26 @@
-"""Single digits, own pictures, test images or arrays, put before a trained network, and what it says of them."""
+"""Digits put before a trained network, and what it says of them, in text, JSON and pictures."""
 
-import glob
-import os
 from functools import partial
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
-from rnn_mnist.analysis import picture as pictures
+from rnn_mnist.analysis import unusual
+from rnn_mnist.analysis.digits import name, plot_path, short_name, title
 from rnn_mnist.analysis.metrics import log_softmax
 from rnn_mnist.cells import n_weights
 from rnn_mnist.config import N_PIXELS
-from rnn_mnist.console.guard import shortened
 from rnn_mnist.console.languages import data_name, kind_of, text
-from rnn_mnist.console.settings import UserError, named
+from rnn_mnist.console.settings import UserError
 from rnn_mnist.console.tables import table
 from rnn_mnist.export.numpy_network import exact_logits, network_of
 from rnn_mnist.export.opened import scored_weights
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".pbm", ".pgm", ".ppm")
 BAR = 40  # characters of a probability of 1
-DRAWN = 400  # pixels of the longer side of a picture that is kept to be drawn
 # How far a logit of the graph may be from NumPy's in float64: so many rounding bounds, and what TensorFlow's own tanh
 # and exponential are off by, of which the bound knows nothing. On 500 test images for each of eleven kinds of networks
 # it was 0.36 of that at most.
 N_BOUNDS, OF_FUNCTIONS = 2, 2.0**-18
 MOST_WORK = 10**9  # products of an answer for which NumPy is the faster way: more take longer than TensorFlow's import
-
-
-class Digit(NamedTuple):
-    """Hold a digit: its source, the person's picture, uint8 [28, 28] pixels, and the label; None if there is none.
-
-    The source is a path or "-", or the number of a test image.
-    """
-
-    source: str | int
-    picture: Image.Image | None
-    pixels: np.ndarray
-    label: int | None = None
 
 
 def probabilities(run, images):
@@ -59,17 +40,18 @@ def _as_images(images):
     try:
         images = np.asarray(images)
     except ValueError as error:  # lists of different lengths
-        raise UserError(f"images must be an array, such as [n, 28, 28]: {str(error)[:80]}") from None
+        raise UserError("images must be an array, such as [n, 28, 28]: {reason}", reason=str(error)[:80]) from None
     if images.shape in ((28, 28), (N_PIXELS,)):
         images = images[None]
     if images.ndim < 2 or np.prod(images.shape[1:]) != N_PIXELS:
-        raise UserError(f"images must be of 784 values each, such as [n, 28, 28] or [n, 784], got {list(images.shape)}")
+        raise UserError("images must be of 784 values each, such as [n, 28, 28] or [n, 784], got {shape}",
+                        shape=list(images.shape))
     if images.dtype.kind not in "iuf":
-        raise UserError(f"images must be uint8 0 to 255 or float 0 to 1, got the type {images.dtype}")
+        raise UserError("images must be uint8 0 to 255 or float 0 to 1, got the type {dtype}", dtype=images.dtype)
     largest, dtype = (1, np.float32) if images.dtype.kind == "f" else (255, np.uint8)
     if not ((images >= 0) & (images <= largest)).all():  # neither is true of nan
-        raise UserError("images must be uint8 0 to 255 or float 0 to 1, "
-                        f"got {images.dtype} from {images.min()} to {images.max()}")
+        raise UserError("images must be uint8 0 to 255 or float 0 to 1, got {dtype} from {least} to {most}",
+                        dtype=images.dtype, least=images.min(), most=images.max())
     return images.astype(dtype).reshape(-1, 28, 28)
 
 
@@ -121,53 +103,6 @@ def _same_order(low, high):
     return (low[:, :2] > high[:, 1:3]).all()
 
 
-def read_pictures(names):
-    """Return ([Digit], [complaint]) of picture files, folders, patterns and "-"; a bad file does not stop the others.
-
-    Raise UserError as find_pictures does.
-    """
-    digits, complaints = [], []
-    for path in find_pictures(names):
-        try:
-            picture = pictures.open_picture(path)
-            pixels = pictures.to_mnist(picture, path)
-            picture.thumbnail((DRAWN, DRAWN))  # a folder of a thousand must fit into the memory
-            digits.append(Digit(path, picture, pixels))
-        except UserError as error:
-            complaints.append(str(error))
-    return digits, complaints
-
-
-def find_pictures(names):
-    """Return the paths that the names stand for: files, "-", folders (their pictures, sorted) and patterns.
-
-    Raise UserError if a folder holds no picture or a pattern matches nothing.
-    """
-    paths = []
-    for name in names:
-        if os.path.isdir(name):
-            found = [os.path.join(name, file) for file in sorted(os.listdir(name)) if file.lower().endswith(ENDINGS)]
-            if not found:
-                raise UserError(f"{name}: holds no pictures ({', '.join(ENDINGS)}): give a picture or another folder")
-        elif glob.has_magic(name) and not os.path.lexists(name):
-            found = sorted(path for path in glob.glob(name) if not os.path.isdir(path))
-            if not found:
-                raise UserError(f"{name}: no file matches this pattern")
-        else:
-            found = [name]
-        paths += found
-    if paths.count("-") > 1:
-        raise UserError("- stands for standard input, which can be read once only: give it once")
-    return paths
-
-
-def test_image(test, index):
-    """Return the Digit of an image of a test Split; raise UserError if there is none of that number."""
-    if not 0 <= index < len(test.labels):
-        raise UserError(f"{named('test_index', index)}: the test images have the numbers 0 to {len(test.labels) - 1}")
-    return Digit(index, None, test.images[index], int(test.labels[index]))
-
-
 def report(run, digits, probabilities):
     """Yield the lines that say what each digit is: with bars for one, a table for several."""
     state = "" if run.result else text(", not finished")
@@ -178,48 +113,80 @@ def report(run, digits, probabilities):
         for i, p in enumerate(probabilities[0]):
             yield f"  {i} {100 * p:6.2f} % {'#' * round(BAR * p)}".rstrip()
         return
+    yield from _table(digits, probabilities)
+    yield from _in_a_row(digits, probabilities)
+
+
+def _table(digits, probabilities):
+    """Return the lines of a table of Digits, with their places where a picture has several."""
+    several = any(digit.place for digit in digits)
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    yield from table([[text(word) for word in ("picture", "digit", "probability", "or", "probability")],
-                      *([name(digit), str(k[0]), f"{100 * p[k[0]]:.2f} %", str(k[1]), f"{100 * p[k[1]]:.2f} %"]
-                        for digit, p, k in zip(digits, probabilities, order, strict=True))], "<>")
+    head = ["picture", *(["place"] if several else []), "digit", "probability", "or", "probability"]
+    return table([[text(word) for word in head],
+                  *([name(digit), *([_place(digit)] if several else []), str(k[0]), f"{100 * p[k[0]]:.2f} %", str(k[1]),
+                     f"{100 * p[k[1]]:.2f} %"] for digit, p, k in zip(digits, probabilities, order, strict=True))],
+                 "<<>" if several else "<>")
+
+
+def _place(digit):
+    """Return where a Digit is in its picture, in words; none if it is the only one."""
+    if digit.place is None:
+        return ""
+    left, top, right, bottom = (round(100 * share) for share in digit.place[2:])
+    return text("{number} of {count}: {left}-{right} % across, {top}-{bottom} % down", number=digit.place.number,
+                count=digit.place.count, left=left, right=right, top=top, bottom=bottom)
+
+
+def _in_a_row(digits, probabilities):
+    """Yield a line for each picture of several Digits that says what they are, in a row."""
+    answers = probabilities.argmax(axis=1)
+    for end, digit in enumerate(digits, 1):
+        if digit.place and digit.place.number == digit.place.count:
+            first = end - digit.place.count
+            yield text("{name} : {count} digits, read as {digits}", name=name(digit), count=digit.place.count,
+                       digits=_row([one.place.left for one in digits[first:end]], answers[first:end]))
+
+
+def _row(lefts, answers):
+    """Return answers as one text, with a space where one lies to the left of the one before: a new row."""
+    return "".join(" " * (k > 0 and lefts[k] < lefts[k - 1]) + str(answer) for k, answer in enumerate(answers))
+
+
+def warnings(digits):
+    """Yield a line for each Digit that is unlike MNIST's training images, naming what is unusual."""
+    for digit in digits:
+        if found := unusual.warnings(digit.pixels):
+            called = name(digit) if digit.place is None else text(
+                "{name}, {number} of {count}", name=name(digit), number=digit.place.number, count=digit.place.count)
+            yield text("warning: {name}: unusual for a digit: {what}", name=called, what=", ".join(found))
 
 
 def as_json(digits, probabilities):
-    """Return a list of plain dicts: image, digit, probability, probabilities, and label where it is known."""
+    """Return a list of plain dicts: image, digit, probability, probabilities, warnings; label and place if known."""
     english = partial(text, language="en")
     return [{"image": name(digit, english), "digit": int(p.argmax()), "probability": float(p.max()),
-             "probabilities": p.tolist()} | ({} if digit.label is None else {"label": digit.label})
+             "probabilities": p.tolist(), "warnings": unusual.warnings(digit.pixels, english)}
+            | ({} if digit.label is None else {"label": digit.label})
+            | ({} if digit.place is None else {"place": digit.place._asdict()})
             for digit, p in zip(digits, probabilities, strict=True)]
 
 
-def name(digit, translate=text):
-    """Return what a Digit is called in a text."""
-    if isinstance(digit.source, int):
-        return translate("test image {index}", index=digit.source)
-    return translate("standard input") if digit.source == "-" else digit.source
-
-
-def title(digit, answer, short=False):
-    """Return a line with what a Digit was read as, and what it is if that is known; short: as pictures can show it."""
-    translate, called = text, name(digit)
-    if short:
-        from rnn_mnist.plots.style import text as translate
-        called = os.path.basename(name(digit, translate))[-60:]
-    if digit.label is None:
-        return translate("{name} : read as {digit}", name=called, digit=answer)
-    return translate("{name} : read as {digit}, is {label}", name=called, digit=answer, label=digit.label)
-
-
-def plot_path(run, what, digit, number=None):
-    """Return the path in a Run's plots/ for a picture of a Digit; a number tells those of one command apart."""
-    stem = shortened(Path(digit.source).stem) if isinstance(digit.source, str) else f"test-{digit.source}"
-    parts = [what, *([] if number is None else [f"{number:03d}"]), "stdin" if digit.source == "-" else stem]
-    return run.path / "plots" / ("-".join(parts) + ".png")
-
-
 def draw(run, digits, probabilities):
-    """Draw each Digit beside what the network saw of it, into the run's plots/; yield the paths."""
-    from rnn_mnist.plots.digits import draw_prediction  # matplotlib takes half a second to import
-    for number, (digit, p) in enumerate(zip(digits, probabilities, strict=True), 1):
-        path = plot_path(run, "predict", digit, number if len(digits) > 1 else None)
-        yield draw_prediction(title(digit, p.argmax(), short=True), digit.picture, digit.pixels, p, path)
+    """Draw each Digit beside what the network saw of it, into the run's plots/; yield the paths.
+
+    Several are on one sheet, or on a few: predict-sheet.png, or that of their picture if they are all of one.
+    """
+    if len(digits) == 1:
+        from rnn_mnist.plots.digits import draw_prediction  # matplotlib takes half a second to import
+        [digit], [p] = digits, probabilities
+        yield draw_prediction(title(digit, p.argmax(), short=True), digit.picture, digit.pixels, p,
+                              plot_path(run, "predict", digit))
+        return
+    from rnn_mnist.plots.sheet import PER_SHEET, Cell, draw_sheet
+    of_one = len({digit.source for digit in digits}) == 1
+    path = plot_path(run, "predict", digits[0]) if of_one else run.path / "plots" / "predict-sheet.png"
+    cells = [Cell(short_name(digit), digit.picture, digit.place and digit.place[2:], digit.pixels, p,
+                  bool(unusual.warnings(digit.pixels))) for digit, p in zip(digits, probabilities, strict=True)]
+    for first in range(0, len(cells), PER_SHEET):
+        page = path if not first else path.with_stem(f"{path.stem}-{first // PER_SHEET + 1}")
+        yield draw_sheet(cells[first:first + PER_SHEET], page)

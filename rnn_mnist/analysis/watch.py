@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_mnist.analysis import predict
+from rnn_mnist.analysis.digits import Digit, plot_path, test_image, title
 from rnn_mnist.analysis.evaluate import load_test
 from rnn_mnist.analysis.hidden_states import inspect, logits_by_step, open_states, predictions_by_step, settled_after
 from rnn_mnist.analysis.metrics import log_softmax
@@ -27,7 +27,7 @@ class Reading(NamedTuple):
 
     run: Run
     config: Config
-    digit: predict.Digit
+    digit: Digit
     probabilities: np.ndarray
     accuracy: np.ndarray
     settled: np.ndarray
@@ -40,11 +40,11 @@ def watch(run, picture=None, test_index=None, data_dir=None):
     """Return the Reading of a picture file or a test image by a Run."""
     if picture is not None:
         own = open_picture(picture)
-        digit = predict.Digit(picture, own, to_mnist(own, picture))
+        digit = Digit(picture, own, to_mnist(own, picture))
     config, weights = open_states(run)
     test, source, same = load_test(run, data_dir=data_dir)
     if picture is None:
-        digit = predict.test_image(test, test_index)
+        digit = test_image(test, test_index)
     with inspect(config, weights) as inspection:
         logits = logits_by_step(inspection, digit.pixels[None])[:, 0]
         answers = predictions_by_step(inspection, test.images, test.labels)
@@ -56,7 +56,7 @@ def report(reading):
     """Yield the lines that tell a Reading: a table of the rows or steps, then how many of them it takes."""
     answers, steps = reading.probabilities.argmax(1), steps_of(reading.config)
     state = "" if reading.finished else text(" (run not finished)")
-    yield predict.title(reading.digit, answers[-1]) + state
+    yield title(reading.digit, answers[-1]) + state
     if not reading.same_data:
         yield text("NOTE: NOT THE DATA THAT THE RUN WAS TRAINED WITH")
     if note := note_on_directions(reading.config):
@@ -92,6 +92,6 @@ def _ink(pixels, steps, t):
 def draw(reading):
     """Draw a Reading into the run's plots/ and return the path."""
     from rnn_mnist.plots.digits import draw_steps  # matplotlib takes half a second to import
-    return draw_steps(predict.title(reading.digit, reading.probabilities[-1].argmax(), short=True),
+    return draw_steps(title(reading.digit, reading.probabilities[-1].argmax(), short=True),
                       reading.digit.pixels, steps_of(reading.config), reading.probabilities, reading.accuracy,
-                      reading.data, predict.plot_path(reading.run, "watch", reading.digit))
+                      reading.data, plot_path(reading.run, "watch", reading.digit))

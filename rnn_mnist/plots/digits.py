@@ -17,7 +17,7 @@ def draw_prediction(title, picture, pixels, probabilities, path):
     figure = style.new_figure(10 if picture else 7, 3.6)
     axes = figure.subplots(1, 3 if picture else 2)
     if picture:
-        axes[0].imshow(_on_checks(picture), cmap="gray")
+        axes[0].imshow(on_checks(picture), cmap="gray")
         axes[0].set_title(text("the picture"))
         axes[0].set_axis_off()
     axes[-2].imshow(pixels, **style.INK)
@@ -85,7 +85,7 @@ def _show_probabilities(ax, probabilities, count):
     return shades
 
 
-def _on_checks(picture):
+def on_checks(picture):
     """Return a Pillow image as an array to draw; what is transparent shows a grey chequerboard."""
     if picture.mode != "RGBA":
         return np.asarray(picture)

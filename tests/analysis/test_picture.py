@@ -12,9 +12,11 @@ import matplotlib
 import numpy as np
 import pytest
 from helpers import refusal
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageFont, ImageOps
+from scipy import ndimage
 
 from rnn_mnist.analysis import picture as pictures
+from rnn_mnist.analysis.parts import split
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets.files import read_arrays
 
@@ -130,6 +132,28 @@ def palette_with_transparency(size=(400, 400)):
     return picture
 
 
+def on_lines(picture, squared, colour, pitch=45, width=2, slope=0.03):
+    """Return a picture as if drawn on ruled or squared paper whose lines are not quite level."""
+    lines, (w, h) = Image.new("L", picture.size), picture.size
+    draw = ImageDraw.Draw(lines)
+    for start in range(-h, 2 * h, pitch):
+        draw.line((0, start, w, start + slope * w), fill=255, width=width)
+    for start in range(-w, 2 * w, pitch) if squared else ():
+        draw.line((start, 0, start - slope * h, h), fill=255, width=width)
+    paper = picture.copy()
+    paper.paste(Image.new("RGB", picture.size, colour), mask=lines)
+    return ImageChops.darker(picture, paper)
+
+
+def written(digits="407", pitch=160, size=(600, 400), height=200, **look):
+    """Return a picture of several digits in a row."""
+    picture = Image.new("RGB", size, WHITE)
+    for k, digit in enumerate(digits):
+        at = (size[0] / 2 + (k - (len(digits) - 1) / 2) * pitch, size[1] / 2)
+        picture = ImageChops.darker(picture, drawn(digit, size, height, at=at, **look))
+    return picture
+
+
 # Name of the file, a function that gives the picture, settings of save().
 WAYS = {
     "black on white": ("a.png", drawn, {}),
@@ -149,6 +173,13 @@ WAYS = {
     "unevenly lit": ("a.jpg", lambda: lit(drawn(size=(900, 700), ink=(40, 40, 40))), {}),
     "unevenly lit blackboard": ("a.jpg", lambda: lit(drawn(size=(900, 700), ink=(230, 230, 230), paper=(70, 80, 70))),
                                 {}),
+    "on faint squared paper": ("a.jpg", lambda: on_lines(drawn(), True, (170, 190, 230)), {}),
+    "on dark squared paper": ("a.png", lambda: on_lines(drawn(size=(800, 800), height=600), True, (70, 70, 70)), {}),
+    "on ruled paper": ("a.jpg", lambda: on_lines(drawn(ink=(30, 40, 160)), False, (20, 20, 60), 70, 3, -0.05), {}),
+    "in pencil on darker lines": ("a.png", lambda: on_lines(drawn(ink=(150, 150, 150)), False, BLACK, 90), {}),
+    "on ruled paper, unevenly lit": ("a.jpg", lambda: lit(on_lines(drawn(size=(900, 700), height=450), False,
+                                                                   (60, 60, 90), 80, 3)), {}),
+    "on one line": ("a.png", lambda: on_lines(drawn(), False, BLACK, 250), {}),
     "grey": ("a.png", lambda: drawn().convert("L"), {}),
     "black, transparent around": ("a.png", lambda: transparent((0, 0, 0, 255)), {}),
     "white, transparent around": ("a.png", lambda: transparent((255, 255, 255, 255)), {}),
@@ -261,6 +292,62 @@ def test_dust_a_shadow_at_the_edge_and_thin_strokes_do_no_harm(tmp_path):
     assert (mnist_form(saved(line, tmp_path / "b.png")).max(1) > 127).sum() in (19, 20, 21)
 
 
+# ---- several digits ----
+
+def found_in(picture, path):
+    """Return what to_digits gives for a picture once it has been saved."""
+    return pictures.to_digits(pictures.open_picture(saved(picture, path)), str(path))
+
+
+@pytest.mark.parametrize("picture", [
+    lambda: written(), lambda: written().crop(ImageOps.invert(written()).getbbox()),
+    lambda: on_lines(written(), True, (150, 170, 220)), lambda: lit(on_lines(written(), False, (60, 60, 90), 70))],
+    ids=["plain", "cut close", "squared", "ruled and unevenly lit"])
+def test_digits_side_by_side_are_found_from_left_to_right(tmp_path, picture):
+    found = found_in(picture(), tmp_path / "a.png")
+    assert [close(pixels, expected(digit)) for digit, (pixels, _) in zip("407", found, strict=True)] == [True] * 3
+
+
+def test_the_places_are_shares_of_the_picture_and_rows_come_one_after_the_other(tmp_path):
+    picture = Image.new("RGB", (600, 800), WHITE)
+    picture.paste(written("12"), (0, 0))
+    picture.paste(written("3"), (0, 400))
+    found = found_in(picture, tmp_path / "a.png")
+    assert [close(pixels, expected(digit)) for digit, (pixels, _) in zip("123", found, strict=True)] == [True] * 3
+    for _, (left, top, right, bottom) in found:
+        assert 0 < left < right < 1 and 0 < top < bottom < 1
+    (one, two, three) = (np.array(place) for _, place in found)
+    assert one[2] < two[0] and max(one[3], two[3]) < three[1]
+    assert (three[0] + three[2]) / 2 == pytest.approx(0.5, abs=0.02) and three[3] - three[1] < 0.25
+
+
+def test_a_digit_of_several_parts_is_one(tmp_path):
+    broken = drawn(5)
+    ImageDraw.Draw(broken).rectangle((0, 135, 400, 142), fill=WHITE)  # its bar is off
+    open_4 = Image.new("RGB", (400, 400), WHITE)
+    ImageDraw.Draw(open_4).line((150, 100, 130, 220, 220, 220), fill=BLACK, width=20)
+    ImageDraw.Draw(open_4).line((245, 90, 240, 330), fill=BLACK, width=20)  # does not touch the rest
+    dotted = drawn(1)
+    ImageDraw.Draw(dotted).ellipse((250, 260, 285, 295), fill=BLACK)
+    for picture in (broken, open_4, dotted):
+        assert len(found_in(picture, tmp_path / "a.png")) == 1
+
+
+def test_hardly_any_of_mnists_digits_is_split(mnist_dir):
+    eight, images = np.ones([3, 3]), read_arrays(mnist_dir)[0]
+    several = [pixels for pixels in images[:20_000] if ndimage.label(pixels > 25, eight)[1] > 1]
+    assert len(several) > 300
+    assert sum(len(split(np.kron(pixels / 255, np.ones((4, 4))))) > 1 for pixels in several) <= 20
+
+
+def test_a_picture_of_several_is_refused_where_one_is_wanted_and_a_page_of_text_is_one(tmp_path):
+    assert "holds 3 digits" in refusal(mnist_form, saved(written(), tmp_path / "a.png"))
+    page = Image.new("RGB", (600, 800), WHITE)
+    for y in range(40, 760, 30):
+        ImageDraw.Draw(page).text((40, y), "a page of text, and no digit", fill=BLACK, font_size=24)
+    assert len(found_in(page, tmp_path / "b.png")) == 1
+
+
 # ---- refusals ----
 
 def png_of_size(width, height):
@@ -290,6 +377,8 @@ def content_of(picture, ending="png", **settings):
     (content_of(Image.new("RGBA", (50, 50))), "blank"), (content_of(Image.new("RGBA", (50, 50), WHITE)), "blank"),
     (content_of(noisy(Image.new("RGB", (400, 300), (200, 200, 200)), 6)), "blank"),
     (content_of(lit(Image.new("RGB", (400, 300), (220, 220, 220))), "jpg"), "blank"),
+    (content_of(on_lines(Image.new("RGB", (400, 300), WHITE), True, (120, 140, 220)), "jpg"), "blank"),
+    (content_of(lit(on_lines(Image.new("RGB", (500, 400), WHITE), False, (40, 40, 90))), "jpg"), "blank"),
     (content_of(Image.fromarray(np.full((50, 60), np.nan, np.float32)), "tif"), "blank"),
     (content_of(Image.fromarray(np.resize(np.float32([0, np.inf, -np.inf, np.nan]), (50, 60))), "tif"), "blank"),
 ])

@@ -17,11 +17,14 @@ from PIL import Image, ImageOps
 from reference import rnn_forward, softmax
 
 from rnn_mnist import checkpoint, files
+from rnn_mnist.analysis import digits
 from rnn_mnist.analysis import predict as prediction
 from rnn_mnist.data import Split
 from rnn_mnist.datasets.files import read_arrays
 from rnn_mnist.export import opened
+from rnn_mnist.plots import sheet
 from rnn_mnist.plots.digits import draw_prediction
+from rnn_mnist.plots.sheet import Cell, draw_sheet
 from rnn_mnist.run import Run
 from rnn_mnist.train import train
 
@@ -97,7 +100,7 @@ def asked(monkeypatch):
 
 def digits_of(images):
     """Return the Digits of images [n, 28, 28]."""
-    return [prediction.Digit(f"{i}.png", None, pixels) for i, pixels in enumerate(images)]
+    return [digits.Digit(f"{i}.png", None, pixels) for i, pixels in enumerate(images)]
 
 
 def told_by_graph(run, images):
@@ -113,7 +116,7 @@ def test_the_command_prints_the_graphs_figures_without_importing_tensorflow(toy_
     imported = {line.split("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if line.count("|") == 2}
     assert done.returncode == 0 and {"numpy", "PIL"} <= imported
     assert not imported & {"tensorflow", "tf_keras", "keras", "matplotlib", "scipy"}
-    pixels = prediction.read_pictures([str(picture)])[0][0].pixels
+    pixels = digits.read_pictures([str(picture)])[0][0].pixels
     assert done.stdout.splitlines()[2:] == told_by_graph(Run(toy_run), pixels[None])[0][2:]
 
 
@@ -334,8 +337,56 @@ def test_show_draws_what_the_network_saw_of_each(toy_run, picture, tmp_path, pre
     Image.open(picture).save(tmp_path / "seven of mine.jpg")
     code, out, err = predict(toy_run, tmp_path, "--show", "--json", "--lang", "en")
     assert code == 0 and len(json.loads(out)) == 2
-    paths = [line.removeprefix("written : ") for line in err.splitlines()]
-    assert len(set(paths)) == 2 and all(map(os.path.exists, paths))
+    assert err == f"written : {os.path.join(toy_run, 'plots', 'predict-sheet.png')}\n"
+
+
+@pytest.fixture
+def two_digits(tmp_path, test_set):
+    """Return the path of a PNG that shows the first two toy test images side by side, dark on light."""
+    path, images = tmp_path / "two.png", np.pad(test_set[0][:2], ((0, 0), (0, 0), (6, 6)))
+    ImageOps.invert(Image.fromarray(np.concatenate(images, 1)).resize((800, 280), Image.Resampling.BICUBIC)).save(path)
+    return path
+
+
+def test_several_digits_are_told_one_by_one_and_in_a_row(toy_run, two_digits, predict):
+    code, out, err = predict(toy_run, two_digits, "--json")
+    told = json.loads(out)
+    assert (code, err) == (0, "") and [one["image"] for one in told] == [str(two_digits)] * 2
+    assert [(one["place"]["number"], one["place"]["count"]) for one in told] == [(1, 2), (2, 2)]
+    assert 0 < told[0]["place"]["left"] < told[0]["place"]["right"] < 0.5 < told[1]["place"]["left"]
+    lines = predict(toy_run, two_digits, "--show", "--lang", "en")[1].splitlines()
+    assert lines[1].split() == ["picture", "place", "digit", "probability", "or", "probability"]
+    assert all(f"{k} of 2: " in lines[k + 1] and f"{100 * one['probability']:.2f} %" in lines[k + 1]
+               for k, one in enumerate(told, 1))
+    assert lines[4] == f"{two_digits} : 2 digits, read as {told[0]['digit']}{told[1]['digit']}"
+    assert lines[5] == f"written : {os.path.join(toy_run, 'plots', 'predict-two.png')}"
+
+
+def test_what_is_unlike_a_digit_is_answered_with_a_warning(toy_run, picture, tmp_path, predict):
+    assert "warnings" in predict(toy_run, picture, "--json")[1] and predict(toy_run, picture)[2] == ""
+    path = tmp_path / "block.png"
+    Image.fromarray(np.pad(np.zeros([200, 200], np.uint8), 100, constant_values=255)).save(path)
+    code, out, err = predict(toy_run, path, "--lang", "en")
+    assert code == 0 and f"{path} : read as " in out
+    assert err.startswith(f"warning: {path}: unusual for a digit: much ink (") and err.count("\n") == 1
+    code, out, err = predict(toy_run, path, "--json", "--lang", "ko")
+    assert (code, err) == (0, "") and json.loads(out)[0]["warnings"][0].startswith("much ink (")
+
+
+def test_a_sheet_has_room_for_many_and_goes_on_on_another(tmp_path):
+    p, picture = np.full(10, 0.1), Image.new("RGB", (60, 40), "white")
+    cells = [Cell(f"{i} of a long name$ indeed.png", picture, (0.2, 0.1, 0.5, 0.9) if i % 2 else None,
+                  np.zeros([28, 28], np.uint8), p, i == 3) for i in range(60)]
+    sizes = [Image.open(draw_sheet(cells[:n], tmp_path / "a.png")).size for n in (2, 12, 60)]
+    assert sizes == sorted(sizes) and max(sizes[-1]) < 2500
+
+
+def test_a_prediction_of_many_is_on_few_sheets(toy_run, test_set, monkeypatch):
+    monkeypatch.setattr(sheet, "PER_SHEET", 4)
+    found = digits_of(test_set[0][:10])
+    paths = [*prediction.draw(Run(toy_run), found, np.full([10, 10], 0.1))]
+    assert [path.name for path in paths] == ["predict-sheet.png", "predict-sheet-2.png", "predict-sheet-3.png"]
+    assert all(path.exists() for path in paths)
 
 
 def test_korean_says_the_same_in_korean(toy_run, picture, predict):
@@ -388,8 +439,8 @@ def test_standard_input_in_a_process_of_its_own(toy_run, picture):
 
 def test_test_image_of_a_number_that_is_not_there():
     split = Split(np.zeros([5, 28, 28], np.uint8), np.arange(5, dtype=np.int32))
-    assert prediction.test_image(split, 4).label == 4
-    assert "test_index=5: the test images have the numbers 0 to 4" in refusal(prediction.test_image, split, 5)
+    assert digits.test_image(split, 4).label == 4
+    assert "test_index=5: the test images have the numbers 0 to 4" in refusal(digits.test_image, split, 5)
 
 
 def test_a_picture_is_drawn_whatever_its_mode_and_name(tmp_path):
@@ -404,12 +455,12 @@ def test_folders_and_patterns_are_spread_out(tmp_path):
         (tmp_path / name).write_bytes(b"x")
     (tmp_path / "deeper").mkdir()
     in_folder = [str(tmp_path / name) for name in ("a.jpg", "b.PNG", "c[1].png")]
-    assert prediction.find_pictures([str(tmp_path)]) == in_folder
-    assert prediction.find_pictures([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
-    assert prediction.find_pictures([in_folder[2]]) == [in_folder[2]]
-    assert "holds no pictures" in refusal(prediction.find_pictures, [str(tmp_path / "deeper")])
-    assert "no file matches" in refusal(prediction.find_pictures, [str(tmp_path / "*.tif")])
-    assert "once" in refusal(prediction.find_pictures, ["-", "a.png", "-"])
+    assert digits.find_pictures([str(tmp_path)]) == in_folder
+    assert digits.find_pictures([str(tmp_path / "*.jpg"), "x.png"]) == [in_folder[0], "x.png"]
+    assert digits.find_pictures([in_folder[2]]) == [in_folder[2]]
+    assert "holds no pictures" in refusal(digits.find_pictures, [str(tmp_path / "deeper")])
+    assert "no file matches" in refusal(digits.find_pictures, [str(tmp_path / "*.tif")])
+    assert "once" in refusal(digits.find_pictures, ["-", "a.png", "-"])
 
 
 # ---- Run.predict ----

@@ -12,8 +12,8 @@ from PIL import Image
 
 from rnn_mnist.analysis import gradients
 from rnn_mnist.analysis import watch as watching
+from rnn_mnist.analysis.digits import Digit
 from rnn_mnist.analysis.gradients import Curve
-from rnn_mnist.analysis.predict import Digit
 from rnn_mnist.analysis.show_data import shaded
 from rnn_mnist.analysis.steps import note_on_directions, steps_of
 from rnn_mnist.config import Config, with_settings
