@@ -13,9 +13,7 @@ from rnn_mnist.console.tables import _width
 
 ROOT = Path(languages.__file__).parents[2]
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
-LATER = {"predict"}  # whose Korean comes with its new flags
-IN_BOTH = [pytest.param(name, "--help", marks=pytest.mark.xfail(strict=True, reason="its Korean is to come"))
-           if name in LATER else (name, "--help") for name in SCRIPTS]
+IN_BOTH = [(name, "--help") for name in SCRIPTS]
 IN_BOTH += [(name, "--help-all") for name in ("train_rnn", "train_mlp", "sweep")]
 HANGUL = re.compile("[가-힣]")
 
