@@ -9,10 +9,14 @@ them. It says everything in English and Korean. --all makes the pages of all run
 themselves, and the folder's index.html, which links to them.
 """
 
-from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, run
+from pathlib import Path
+
+from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import say
-from rnn_mnist.run import Run
+from rnn_mnist.console.settings import UserError
+from rnn_mnist.export.web_page import check_place
+from rnn_mnist.run import Run, find_runs
 
 
 def main():
@@ -31,9 +35,13 @@ def main():
     if args.out and not args.out.lower().endswith(".html"):
         parser.error(text("--out {out}: must end in .html: the page would take the place of another file",
                           out=args.out))
-    opened = Run(args.run) if args.run else None
-    from rnn_mnist.analysis.report import write_all, write_report  # NumPy takes its time; --help needs none
-    for path in write_all(args.all) if args.all else [write_report(opened, args.out, args.data_dir)]:
+    runs = find_runs(args.all) if args.all else [Run(args.run)]
+    if args.all and (not runs or runs[0].path == Path(args.all)):
+        raise UserError("{folder}: holds no runs: give a folder of runs", folder=args.all)
+    check_place(Path(args.out or runs[0].path / "report.html"))
+    loading("TensorFlow")
+    from rnn_mnist.analysis.report import write_all, write_report
+    for path in write_all(runs, args.all) if args.all else [write_report(runs[0], args.out, args.data_dir)]:
         say(text("written : {path}", path=path))
 
 

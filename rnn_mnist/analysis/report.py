@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from rnn_mnist import files
 from rnn_mnist.analysis import metrics
 from rnn_mnist.analysis.evaluate import evaluate_run, load_test
 from rnn_mnist.analysis.run_facts import BASES, facts, missing_for
@@ -25,7 +24,6 @@ from rnn_mnist.data import pixel_order
 from rnn_mnist.export import web_page
 from rnn_mnist.export.numpy_network import network_of
 from rnn_mnist.export.opened import scored_weights
-from rnn_mnist.run import find_runs
 
 MOST_WEIGHTS = 490_000  # in a page: 2.6 MB in base64; three layers of 150 LSTM units have 470,110
 N_SHOWN = 112  # steps of a reading
@@ -39,19 +37,17 @@ def write_report(run, path=None, data_dir=None):
     data_dir: where the data is that its test digits are taken from, if not where it was. Raise UserError if a file of
     the run is damaged or the page can't be written.
     """
+    path = Path(path or run.path / NAME)
+    web_page.check_place(path)
     data = {**facts(run), **_measured(run, data_dir)}
-    page = web_page.build("page.html", run.name, data)
-    return _write(path or run.path / NAME, page)
+    return web_page.write(path, web_page.build("page.html", run.name, data))
 
 
-def write_all(folder):
-    """Write a page for each run in a folder that has none as new as itself, then index.html; yield the paths written.
+def write_all(runs, folder):
+    """Write a page for each of the Runs in a folder that has none as new as itself, and the folder's index.html.
 
-    A run of which none can be made is left out, with a line on stderr. Raise UserError if the folder holds no runs.
+    Yield the paths written. A run of which no page can be made is left out, with a line on stderr.
     """
-    runs = find_runs(folder)
-    if not runs or runs[0].path == Path(folder):
-        raise UserError("{folder}: holds no runs: give a folder of runs", folder=folder)
     entries = []
     for run in runs:
         with left_out():
@@ -59,21 +55,7 @@ def write_all(folder):
                 yield write_report(run)
             entries.append(_entry(run, folder))
     name = Path(folder).absolute().name
-    yield _write(Path(folder, "index.html"), web_page.build("index.html", name, {"name": name, "runs": entries}))
-
-
-def _write(path, page):
-    """Write a page whole or not at all and return its path."""
-    path = Path(path)
-    try:
-        if path.exists() and not path.is_file():  # a folder, a pipe or a device
-            raise UserError("{path}: is no file that a page could take the place of", path=path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, page)
-    except OSError as error:
-        raise UserError("{path}: cannot be written ({reason}): choose another place by {flag}", path=path,
-                        reason=error.strerror or str(error), flag=flag_name("out")) from None
-    return path
+    yield web_page.write(Path(folder, "index.html"), web_page.build("index.html", name, {"name": name, "runs": entries}))
 
 
 def _is_up_to_date(run):
@@ -93,9 +75,9 @@ def _entry(run, folder):
     found, config = facts(run), run.config
     given = differences(config, BASES[config.model].config)
     best = found["curves"]["best"]
-    return {"name": os.path.relpath(run.path, folder), "link": quote(Path(os.path.relpath(run.path, folder), NAME
-                                                                         ).as_posix()),
-            "data": found["data"]["kind"], "original": found["data"]["original"], "note": found["note"],
+    place = Path(os.path.relpath(run.path, folder))
+    return {"name": str(place), "link": quote((place / NAME).as_posix()), "data": found["data"]["kind"],
+            "original": found["data"]["original"], "note": found["note"],
             "differing": ", ".join(words(name, value) for name, value in given.items()
                                    if name not in ("epochs", "data")),
             "epochs": len(run.metrics), "acc_test": found["result"].get("acc_test"),

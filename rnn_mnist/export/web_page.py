@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 
 from rnn_mnist import files
-from rnn_mnist.console.languages import current, text
+from rnn_mnist.console.languages import current, text, why
+from rnn_mnist.console.settings import UserError, named
 
 ASSETS = Path(__file__).with_name("page")
 MAX_BYTES = 3_000_000  # of a page
@@ -36,6 +37,24 @@ def build(template, title, data):
                         for tag, found in digests.items())
     parts["default-src 'none'"] = f"default-src 'none'; base-uri 'none'; form-action 'none'; {allowed}"
     return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], page)
+
+
+def check_place(path):
+    """Raise UserError if there is something that is no file where a page is to be written."""
+    if path.exists() and not path.is_file():  # a folder, a pipe or a device
+        raise UserError("{path}: is no file that a page could take the place of", path=path)
+
+
+def write(path, page):
+    """Write a page whole or not at all and return its path; raise UserError if it can't be."""
+    check_place(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write(path, page)
+    except OSError as error:
+        raise UserError("{path}: cannot be written ({reason}): choose another place by {flag}", path=path,
+                        reason=why(error), flag=named("out")) from None
+    return path
 
 
 def sentences():

@@ -120,7 +120,7 @@ def test_every_sentence_of_a_page_has_its_korean():
 
 
 def test_every_korean_sentence_is_used():
-    """In the sources or pages, as a paragraph of a script's documentation, by argparse, or by the system, of a fault."""
+    """In the sources or pages, as a script's paragraph, by argparse, or by the system, of a fault."""
     trees = [ast.parse(path.read_text()) for path in [*SOURCES, Path(argparse.__file__)]]
     constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
