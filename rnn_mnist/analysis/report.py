@@ -55,7 +55,8 @@ def write_all(runs, folder):
                 yield write_report(run)
             entries.append(_entry(run, folder))
     name = Path(folder).absolute().name
-    yield web_page.write(Path(folder, "index.html"), web_page.build("index.html", name, {"name": name, "runs": entries}))
+    index = web_page.build("index.html", name, {"name": name, "runs": entries})
+    yield web_page.write(Path(folder, "index.html"), index)
 
 
 def _is_up_to_date(run):
