@@ -34,7 +34,7 @@ def facts(run):
     environment, result, metrics = _environment(run), run.result, run.metrics
     kind = kind_of(result or environment)
     return {
-        "name": run.name, "note": getattr(run, "note", ""), "summary": in_each(lambda: _summary(config, metrics)),
+        "name": run.name, "note": run.note, "summary": in_each(lambda: _summary(config, metrics)),
         "data": {"kind": in_each(lambda: data_name(kind)), "original": kind == ORIGINAL, "counts": _counts(run),
                  "digest": _cut(environment.get("data_digest", "-"))},
         "result": _result(run, config, result), "curves": _curves(metrics, run.validation),
