@@ -4,7 +4,7 @@
 // Return a figure of an image, 784 values, and probabilities [n][10] after n steps.
 // steps: { unit: "row" or "step", count: [n + 1], rows: [first read, end] }; where the steps are rows, both share them.
 function readingFigure(pixels, steps, probabilities, width) {
-  const isRow = steps.unit === "row", side = Math.floor(Math.min(336, 0.46 * (width - 68)) / 28) * 28;
+  const isRow = steps.unit === "row", side = Math.floor(Math.min(336, 0.46 * (width - 68)) / 14) * 14;
   const left = 52, top = 30, gap = isRow ? 22 : 62, shades = left + side + gap;
   const cell = Math.min(26, Math.floor((width - shades - 4) / 10)), height = top + side + 46;
   const svg = shape("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img" });
