@@ -104,6 +104,11 @@ class Run:
         path = self.path / "plots/curves.png"
         return draw_curves(self.name, self.metrics, kind_of(self.environment), path, self.validation)
 
+    def report(self):
+        """Write the run's web page as report.html and return its path; see analysis.report."""
+        from rnn_mnist.analysis.report import write_report
+        return write_report(self)
+
     def resume(self, **changes):
         """Go on with the training, with settings changed, such as epochs, and return the Run; see train.resume."""
         from rnn_mnist.train import resume

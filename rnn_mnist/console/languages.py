@@ -50,6 +50,19 @@ def current():
     return "ko" if (said or locale.getlocale()[0] or "").lower().startswith("ko") else "en"
 
 
+def in_each(call):
+    """Return what call() gives in English and what it gives in Korean, the process speaking the one and the other."""
+    global _chosen
+    before, found = _chosen, []
+    try:
+        for language in LANGUAGES:
+            use(language)
+            found.append(call())
+    finally:
+        _chosen = before
+    return found
+
+
 def text(english, language=None, **values):
     """Return a sentence in the language, with its {fields} filled in; English if there is no Korean for it."""
     sentence = korean().get(english, english) if (language or current()) == "ko" else english

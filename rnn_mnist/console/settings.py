@@ -22,6 +22,7 @@ class UserError(Exception):
 
     def __init__(self, sentence, **values):
         super().__init__(plain(text(sentence, **values)))
+        self.sentence, self.values = sentence, values  # to say it in the other language, too
 
 
 class Stopped(Exception):

@@ -3,6 +3,7 @@
 The figures are those of the tutorials, of the public notebooks that they follow, and of papers.
 """
 
+from statistics import fmean
 from typing import NamedTuple
 
 from rnn_mnist.console.languages import text
@@ -12,7 +13,7 @@ class Published(NamedTuple):
     """Hold one published figure, or a series of them, and what a re-run is held to."""
 
     figure: str          # what the table calls it
-    keys: tuple          # where our values are: see reproduce.collect_figures
+    keys: tuple          # where our values are: see collect_figures
     values: tuple = ()   # as published, each a number or a (lowest, highest); empty if nothing was
     exact: bool = False  # each value is the published one, both rounded to 4 digits
     bands: tuple = ()    # or lies in its (lowest, highest),
@@ -109,6 +110,24 @@ PUBLISHED = {
     **_pixelwise("pixels", _SHORTER, basic=.35, irnn=.97, lstm=(.87, .99), gru=(.96, .97)),
     **_pixelwise("permuted", f"{_SHORTER}; {_OTHER_PERMUTATIONS}", basic=.35, irnn=.82, lstm=(.86, .93), gru=.87),
 }
+
+
+def collect_figures(metrics, result, acc_test=()):
+    """Return {key: value} of all that a run measured; PUBLISHED uses the keys.
+
+    metrics, result: as of a Run; acc_test: the test accuracies after its last epochs.
+    """
+    figures = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | result
+    figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), None)
+    figures["loss_test with penalty"] = result["loss_test"] + result["penalty"]
+    valid = [row["acc_valid"] for row in metrics if row["acc_valid"] is not None]
+    for measure, values in (("acc_valid", valid), ("acc_test", acc_test)):
+        last = values[-50:] if len(values) >= 50 else None
+        figures[f"mean {measure} of the last 50 epochs"] = fmean(last) if last else None
+        figures[f"best {measure} of the last 50 epochs"] = max(last) if last else None
+    if "acc_train" in result:
+        figures["gap"] = result["acc_train"] - result["acc_test"]
+    return figures
 
 
 def of_our_run(n_correct, n_images):

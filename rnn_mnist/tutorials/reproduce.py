@@ -30,7 +30,7 @@ from rnn_mnist.tutorials import throughput
 from rnn_mnist.tutorials.experiments import expected_time
 from rnn_mnist.tutorials.numpy_inference import logits_in_batches
 from rnn_mnist.tutorials.presets import PRESETS
-from rnn_mnist.tutorials.published import PUBLISHED, Row, of_our_run, rows, skipped
+from rnn_mnist.tutorials.published import PUBLISHED, Row, collect_figures, of_our_run, rows, skipped
 from rnn_mnist.tutorials.weights_file import read_network
 
 HEAD = ("experiment", "figure", "published", "measured", "band", "in band", "remark")  # of a table of Rows
@@ -130,24 +130,6 @@ def find_finished(runs_dir):
     """Return the finished Runs in a folder, the newest first."""
     finished = [run for run in find_runs(runs_dir) if (run.path / "result.json").is_file()]
     return sorted(finished, key=lambda run: (run.path / "result.json").stat().st_mtime, reverse=True)
-
-
-def collect_figures(metrics, result, acc_test=()):
-    """Return {key: value} of all that a run measured; published.py uses the keys.
-
-    metrics, result: as of a Run; acc_test: the test accuracies after its last epochs.
-    """
-    figures = {f"{column} {row['epoch']}": value for row in metrics for column, value in row.items()} | result
-    figures["rises"] = next((row["epoch"] for row in metrics if row["acc_running"] > .12), None)
-    figures["loss_test with penalty"] = result["loss_test"] + result["penalty"]
-    valid = [row["acc_valid"] for row in metrics if row["acc_valid"] is not None]
-    for measure, values in (("acc_valid", valid), ("acc_test", acc_test)):
-        last = values[-50:] if len(values) >= 50 else None
-        figures[f"mean {measure} of the last 50 epochs"] = float(np.mean(last)) if last else None
-        figures[f"best {measure} of the last 50 epochs"] = max(last) if last else None
-    if "acc_train" in result:
-        figures["gap"] = result["acc_train"] - result["acc_test"]
-    return figures
 
 
 def write_table(found, folder):

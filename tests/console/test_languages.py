@@ -12,6 +12,7 @@ import pytest
 
 from rnn_mnist.console import languages
 from rnn_mnist.console.tables import markdown, table
+from rnn_mnist.export import web_page
 
 SOURCES = [*Path("rnn_mnist").rglob("*.py"), *Path("scripts").rglob("*.py")]
 KOREAN = languages.korean()
@@ -56,7 +57,7 @@ ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
     ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
     ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
-    ("reproduce.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag",
+    ("published.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag",
     ("rounds.py", "FORMS"): "names, also in results.csv"}
 
 
@@ -113,11 +114,17 @@ def test_a_message_without_korean_is_found(tmp_path, line):
     assert [number for number, _ in untranslated(tmp_path / "x.py")][:1] == [1]
 
 
+def test_every_sentence_of_a_page_has_its_korean():
+    assert [sentence for sentence in web_page.sentences() if sentence not in KOREAN] == []
+    assert len(web_page.sentences()) > 50
+
+
 def test_every_korean_sentence_is_used():
-    """In the sources, as a paragraph of a script's documentation, by argparse, or by the system, of a fault."""
+    """In the sources or pages, as a script's paragraph, by argparse, or by the system, of a fault."""
     trees = [ast.parse(path.read_text()) for path in [*SOURCES, Path(argparse.__file__)]]
     constants = {node.value.lower() for tree in trees for node in ast.walk(tree)
                  if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    constants |= {*map(str.lower, web_page.sentences())}
     paragraphs = {" ".join(part.split()).lower() for tree in trees
                   for part in (ast.get_docstring(tree) or "").split("\n\n")}
     known = constants | paragraphs | {os.strerror(number).lower() for number in errno.errorcode}
