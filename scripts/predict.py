@@ -10,7 +10,7 @@ hold several digits side by side. What is unlike any digit of MNIST is answered 
 network saw, several digits on one sheet, into the run's plots/ folder.
 """
 
-from rnn_mnist.console.command import Parser, add_lang_flag, run
+from rnn_mnist.console.command import Parser, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note, say, say_json
 from rnn_mnist.run import Run
@@ -39,9 +39,11 @@ def main():
     if complaints and not digits:
         return 2
     if args.test_index is not None:
+        loading(text("the data"))
         from rnn_mnist.analysis.evaluate import load_test
         digits = [test_image(load_test(trained, data_dir=args.data_dir)[0], args.test_index)]
     if args.json:  # every digit that there is: the graph's
+        loading("TensorFlow")
         probabilities = trained.predict([digit.pixels for digit in digits])
         say_json(predict.as_json(digits, probabilities))
     else:

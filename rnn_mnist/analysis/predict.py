@@ -9,6 +9,7 @@ from rnn_mnist.analysis.digits import name, plot_path, short_name, title
 from rnn_mnist.analysis.metrics import log_softmax
 from rnn_mnist.cells import n_weights
 from rnn_mnist.config import N_PIXELS
+from rnn_mnist.console.command import loading
 from rnn_mnist.console.languages import data_name, kind_of, text
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.console.tables import table
@@ -67,6 +68,7 @@ def answer(run, digits):
         lines = [*report(run, digits, p)]
         if _same_order(low, high) and [*report(run, digits, low)] == [*report(run, digits, high)] == lines:
             return p, lines
+    loading("TensorFlow")
     p = probabilities(run, pixels)
     return p, [*report(run, digits, p)]
 
