@@ -82,8 +82,8 @@ def refusal(call, *args, **kwargs):
 
 
 def without_first_word(err):
-    """Return what is on stderr but for the line that says what is being loaded, if that is the first."""
-    return re.sub(r"\Aloading \w+ \.\.\.\n", "", err)
+    """Return what is on stderr but for the lines in the beginning that say what is being loaded."""
+    return re.sub(r"\A(loading [\w ]+ \.\.\.\n)+", "", err)
 
 
 def outcome(path):
