@@ -44,7 +44,17 @@ def find_lines(ink, thick):
     found = _peaks(best, max(MIN_LEVEL, 4 * np.median(best)), thick)
     if len(found):  # the lines of a page are about parallel
         found = found[np.abs(slope[found] - np.median(slope[found])) < MAX_SLOPE / 3]
-    return [_traced(thin, middles, starts[i] + middles * slope[i], np.arange(width) - (width - 1) / 2) for i in found]
+    lines = [_traced(thin, middles, starts[i] + middles * slope[i], np.arange(width) - (width - 1) / 2) for i in found]
+    return [line for line in lines if _reaches_both_sides(ink, line)]
+
+
+def _reaches_both_sides(ink, heights):
+    """Tell whether a line begins and ends at the border, as digits side by side that look like one hardly do."""
+    rows = np.rint(heights).astype(int)
+    inside = np.flatnonzero((rows >= 0) & (rows < len(ink)))
+    rows = (rows[inside] + np.arange(-2, 3)[:, None]).clip(0, len(ink) - 1)
+    along, end = ink[rows, inside].max(axis=0), max(4, len(inside) // 32)
+    return min(np.median(along[:end]), np.median(along[-end:])) > np.median(along) / 4
 
 
 def _opened(strips, size):
