@@ -1,13 +1,14 @@
 """Several runs side by side: what they differ in, how they scored, mean and spread over seeds, tests of two."""
 
 import math
+from collections import defaultdict
 from dataclasses import asdict
 from fractions import Fraction
 from statistics import mean, stdev
 
 from rnn_mnist import files
 from rnn_mnist.analysis import metrics as scores
-from rnn_mnist.analysis.selection import SETTINGS, TABLE_COLUMNS, data_rank, find_all, group_by
+from rnn_mnist.analysis.selection import SETTINGS, TABLE_COLUMNS, data_rank, find_all, group_by, setting
 from rnn_mnist.config import Config
 from rnn_mnist.console.forms import best_validation
 from rnn_mnist.console.guard import left_out
@@ -35,7 +36,18 @@ def summarise_each(runs, bases=None):
             summaries.append({**summarise(run, bases), "place": len(summaries)})
     if not summaries:
         raise UserError("nothing to compare: of {n} runs none can be read", n=len(runs))
-    return sorted(summaries, key=_rank)
+    return sorted(_with_all_that_differs(summaries), key=_rank)
+
+
+def _with_all_that_differs(summaries):
+    """Return the summaries, each with the settings, too, that go without saying but that others of its model lack."""
+    named = defaultdict(set)
+    for summary in summaries:
+        named[summary["model"]] |= summary["settings"].keys()
+    return [summary | {"settings": {
+        name: setting(summary, name) for name in summary["config"]
+        if name in summary["settings"] or (name in named[summary["model"]] and setting(summary, name) is not None)}}
+        for summary in summaries]
 
 
 def summarise(run, bases=None):

@@ -63,7 +63,7 @@ def test_the_table_as_a_user_sees_it(folder):
     # Within the original MNIST by validation, runs without validation last; other data never in between.
     assert names(lines[1:]) == ["wide", "a42", "a44", "a43", "going", "net", "drawn"]
     low, high = scores.wilson(9600, 10_000)
-    assert lines[1].split()[1:] == ["rnn", "n_neurons=300", "original", "MNIST", "3", "0.9900", "(epoch", "1)",
+    assert lines[1].split()[1:] == ["rnn", "n_neurons=300", "seed=42", "original", "MNIST", "3", "0.9900", "(epoch", "1)",
                                     "0.9600", "0.9600", f"({low:.4f}-{high:.4f})", "4.5", "0123456789ab"]
     assert "1/10" in lines[5] and "not finished" in lines[5]
     assert "SYNTHETIC DIGITS, NOT MNIST" in lines[7] and "SYNTHETIC" not in "".join(lines[:7])
@@ -91,7 +91,7 @@ def test_csv_reads_back_exactly(folder):
     row = rows["a43"]
     assert [float(row[name]) for name in ("acc_valid", "acc_test", "acc_test_low", "acc_test_high", "seconds")] == [
         .93, .93, low, high, 3]
-    assert (row["settings"], row["data"], row["finished"]) == ("seed=43", "original MNIST", "True")
+    assert (row["settings"], row["data"], row["finished"]) == ("n_neurons=150 seed=43", "original MNIST", "True")
     assert (rows["going"]["finished"], rows["going"]["acc_test"]) == ("False", "")
     assert rows["drawn"]["data"] == SYNTHETIC
 
@@ -100,7 +100,7 @@ def test_json_holds_the_runs_and_the_groups(folder):
     found = json.loads(compare("--json", folder).stdout)
     assert len(found["runs"]) == 7 and found["paired_test"] is None
     group, = found["groups"]
-    assert (group["seeds"], group["settings"]) == ([42, 43, 44], {})
+    assert (group["seeds"], group["settings"]) == ([42, 43, 44], {"n_neurons": 150})
     assert group["acc_test_mean"] == pytest.approx(statistics.mean([.95, .93, .948]))
     assert group["acc_test_sd"] == pytest.approx(statistics.stdev([.95, .93, .948]))
 
@@ -209,10 +209,10 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
     done = compare(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     _, table, said = done.stdout.split("\n\n")
-    assert names(table.splitlines()[1:]) == ["n_neurons=300", "rnn"]
+    assert names(table.splitlines()[1:]) == ["n_neurons=300", "n_neurons=150"]
     assert said.splitlines() == [
-        "difference : mean acc_test of rnn n_neurons=300 minus that of rnn is +0.0050 (95 % interval +0.0025 to "
-        "+0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
+        "difference : mean acc_test of rnn n_neurons=300 minus that of rnn n_neurons=150 is +0.0050 (95 % "
+        "interval +0.0025 to +0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
         "not finished : 1 of 9 runs (--remove-unfinished removes them)",
         f"written : {tmp_path / 'comparison.png'}"]
     found = json.loads(compare("--json", tmp_path).stdout)["group_difference"]
@@ -279,9 +279,9 @@ def test_curves_show_each_run_once_and_seeds_as_mean_and_range(folder, monkeypat
     figure = figure_of(monkeypatch, comparison.summarise_all([folder]))
     accuracy, loss = figure.axes
     drawn = {line.get_label(): [*line.get_ydata()] for line in accuracy.lines}
-    assert drawn["rnn (3 runs)"] == pytest.approx([.9, .94])
+    assert drawn["rnn n_neurons=150 (3 runs)"] == pytest.approx([.9, .94])
     assert drawn[f"drawn ({SYNTHETIC.upper()})"] == [.99, .995] and drawn["going (not finished)"] == [.92]
-    assert drawn["rnn n_neurons=300"] == [.9, .99, .96] and len(drawn) == 5
+    assert drawn["rnn n_neurons=300 seed=42"] == [.9, .99, .96] and len(drawn) == 5
     assert drawn["mlp model=mlp hidden_sizes=128-84 n_valid=0 (no validation: acc_test 0.9700)"] == [.97, .97]
     assert figure.get_suptitle() == "validation of 7 runs"
     band = accuracy.collections[0].get_paths()[0].vertices
