@@ -51,7 +51,7 @@ def draw_comparison(lines, path, n_curves, n_left_out=0, said="", data=ORIGINAL)
         axes.set_ylim(low, high)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=n_columns, fontsize=9,
                   title=text("line : mean of the runs, band : their range") if means else None, title_fontsize=9)
-    figure.suptitle("\n".join(filter(None, [_title(lines, shown, n_left_out), style.label(said)])),
+    figure.suptitle("\n".join(filter(None, [_title(lines, shown, n_left_out), style.label(said, 110)])),
                     color="black" if data in (ORIGINAL, None) else style.COLORS[1], linespacing=1.4, fontsize=11)
     return style.save(figure, path)
 

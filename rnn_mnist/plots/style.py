@@ -64,14 +64,14 @@ def _language():
     return languages.current()
 
 
-def label(name):
+def label(name, longest=56):
     """Return a run's name as matplotlib shows it unchanged, the middle left out if it is long.
 
     matplotlib would read $ as mathematics and leave labels that begin with _ out of the legend.
     """
     name = plain(name)
-    if len(name) > 56:
-        name = f"{name[:36]}…{name[-19:]}"
+    if len(name) > longest:
+        name = f"{name[:longest - 20]}…{name[-19:]}"
     return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
