@@ -6,8 +6,8 @@ python scripts/predict.py runs/NAME --test-index 5
 python scripts/predict.py runs/NAME - --json < seven.png
 
 A picture may have any size and colours, dark on light or light on dark, be a photograph, on ruled or squared paper, and
-hold several digits side by side. What is unlike any digit of MNIST is answered with a warning. --show draws what the
-network saw, several digits on one sheet, into the run's plots/ folder.
+hold several digits side by side. Ink unlike that of MNIST's digits, by its amount, width or parts, is answered with a
+warning. --show draws what the network saw, several digits on one sheet, into the run's plots/ folder.
 """
 
 from rnn_mnist.console.command import Parser, add_lang_flag, loading, run

@@ -154,6 +154,11 @@ def _row(lefts, answers):
     return "".join(" " * (k > 0 and lefts[k] < lefts[k - 1]) + str(answer) for k, answer in enumerate(answers))
 
 
+def _caption(digit):
+    """Return what a sheet calls a Digit: its picture and, if there are several, which of them it is."""
+    return short_name(digit) + (f" {digit.place.number}/{digit.place.count}" if digit.place else "")
+
+
 def warnings(digits):
     """Yield a line for each Digit that is unlike MNIST's training images, naming what is unusual."""
     for digit in digits:
@@ -187,7 +192,7 @@ def draw(run, digits, probabilities):
     from rnn_mnist.plots.sheet import PER_SHEET, Cell, draw_sheet
     of_one = len({digit.source for digit in digits}) == 1
     path = plot_path(run, "predict", digits[0]) if of_one else run.path / "plots" / "predict-sheet.png"
-    cells = [Cell(short_name(digit), digit.picture, digit.place and digit.place[2:], digit.pixels, p,
+    cells = [Cell(_caption(digit), digit.picture, digit.place and digit.place[2:], digit.pixels, p,
                   bool(unusual.warnings(digit.pixels))) for digit, p in zip(digits, probabilities, strict=True)]
     for first in range(0, len(cells), PER_SHEET):
         page = path if not first else path.with_stem(f"{path.stem}-{first // PER_SHEET + 1}")

@@ -44,7 +44,7 @@ def _help(base, item, with_condition):
         shown = [f"{choice} ({text('default')})" if choice == value else choice for choice in choices]
         choices = f": {', '.join(shown)}"
     else:
-        notes.append(text("default: {value}", value=_shown(value)))
+        notes += [text("default: {value}", value=_shown(value))] * (value not in (None, ""))
     notes = "; ".join(filter(None, notes))
     return text(item.metadata["help"]) + (choices or "") + (f" ({notes})" if notes else "")
 
@@ -157,7 +157,7 @@ def _shown(value):
         return text("on" if value else "off")
     if isinstance(value, tuple):
         value = " ".join(map(str, value))
-    return text("none") if value in (None, "") else value
+    return value
 
 
 def _flag_form(item):
@@ -186,7 +186,8 @@ def _can_apply(base, item):
 def _condition(base, item):
     """Return the words for the other flag that a field has an effect with only, nothing if there is none."""
     other, values = item.metadata["needs"] or ("", None)
-    if not other or not base.__dataclass_fields__[other].metadata["flag"]:
+    if not other or not base.__dataclass_fields__[other].metadata["flag"] or not _can_apply(
+            base, base.__dataclass_fields__[other]):
         return ""
     flags = text(" or ").join(f"{flag_name(other)} {value}" for value in values or ("N",))
     return text("only with {flags}", flags=flags)

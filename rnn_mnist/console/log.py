@@ -115,8 +115,8 @@ def last_lines(run, config, state, values, labels):
 def duration(seconds):
     """Return a time in a unit that is easily read."""
     if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return text("{n:.0f} s", n=seconds)
+    return text("{n:.0f} min", n=seconds / 60) if seconds < 5400 else text("{n:.1f} h", n=seconds / 3600)
 
 
 def resume_command(run, config):

@@ -45,8 +45,9 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("prog", script(Path(sys.argv[0]).stem))
         super().__init__(description=doc, formatter_class=_Help, allow_abbrev=False, **kwargs)
         self.rare_flags, self.shows_all = rare_flags, "--help-all" in sys.argv
-        if rare_flags:
-            self.add_argument("--help-all", action="help", help="show all flags, rare ones too")
+        if self.add_help:  # where no flag is rare, it is another --help
+            self.add_argument("--help-all", action="help",
+                              help="show all flags, rare ones too" if rare_flags else argparse.SUPPRESS)
 
     def group(self, title):
         """Return the group of flags with a title, made if there is none yet."""
@@ -95,6 +96,7 @@ def _is_rare(action):
 
 def _language_asked_for(words):
     """Return what the last --lang of a command line says, None if it says nothing that there is."""
+    words = words[:words.index("--")] if "--" in words else words
     found = re.findall(rf"(?<=\0)--lang[\0=]({'|'.join(languages.LANGUAGES)})(?=\0)", "\0".join(["", *words[1:], ""]))
     return found[-1] if found else None
 

@@ -262,8 +262,9 @@ def _progress(sweep):
             done += costs[ended]
         if ended:
             with log.beside_bar():
-                say(f"{_line(sweep, ended)} ({len(sweep.finished)} finished, {len(sweep.failed)} failed, of "
-                    f"{sweep.n_points}; about {left(n_workers)} left)")
+                say(text("{line} ({finished} finished, {failed} failed, of {n}; about {time} left)",
+                         line=_line(sweep, ended), n=sweep.n_points, finished=len(sweep.finished),
+                         failed=len(sweep.failed), time=left(n_workers)))
         if not n_workers and not alone:
             with log.beside_bar():
                 note(text("note: no worker is there: waiting for one to join"))
@@ -293,7 +294,7 @@ def _line(sweep, name):
     result = run.result
     acc_valid, loss_valid = (result[measure] for measure in ("acc_valid", "loss_valid"))
     figures = "" if acc_valid is None else f" acc_valid : {acc_valid:.4f} loss_valid : {loss_valid:.4f}"
-    return f"finished : {name}{figures} seconds : {result['seconds']:.2f}"
+    return text("finished : {name}", name=name) + f"{figures} seconds : {result['seconds']:.2f}"
 
 
 def write_failures(sweep):
