@@ -204,8 +204,12 @@ def test_pictures_show_the_figures_and_cut_nothing_off(evaluated, tmp_path, draw
     for figure in drawn:
         outside = figure.get_tightbbox()
         assert outside.x0 >= 0 and outside.y0 >= 0 and all(outside.max <= figure.get_size_inches())
+    confusion = np.array(found.values["confusion"])
     cells = [text.get_text() for text in drawn[0].axes[0].texts]
-    assert sum(map(int, cells)) == 200 and len(cells) == np.count_nonzero(found.values["confusion"])
+    counts = [int(cell) for cell in cells if not cell.endswith("%")]
+    assert sum(counts) == 200 and len(counts) == np.count_nonzero(confusion)
+    shares = sum(float(cell.removesuffix("%")) for cell in cells if cell.endswith("%"))  # each row's are 100 together
+    assert shares == pytest.approx(100 * np.count_nonzero(confusion.sum(axis=1)), abs=0.05 * len(counts) + 0.01)
     for axes, i in zip(drawn[1].axes, found.worst, strict=False):
         assert np.array_equal(axes.images[0].get_array(), found.images[i])
         assert f"{i}" in axes.get_title() and f"{found.labels[i]}" in axes.get_title()

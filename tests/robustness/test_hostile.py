@@ -294,7 +294,7 @@ def test_keys_that_others_chose_are_escaped_where_they_are_printed(run, tmp_path
 @pytest.mark.parametrize("name", ["n" * 241, "한" * 80, "a\nb\x1b[2J", "a:b<c>"])
 def test_pictures_of_any_name_are_shown(run, tmp_path, name):
     picture = Image.new("L", (28, 28), 255)
-    picture.paste(0, (14, 6, 15, 22))
+    picture.paste(0, (12, 5, 16, 23))
     picture.save(tmp_path / f"{name}.png")
     code, out, err = fork_server.run(tmp_path, "predict.py", run, tmp_path / f"{name}.png", "--show")
     assert (code, err) == (0, "") and "\x1b" not in out

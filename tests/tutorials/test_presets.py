@@ -54,8 +54,8 @@ def test_flags_make_the_settings_of_an_experiment_on_pixels():
 @pytest.mark.parametrize(("name", "model", "n"), [("train_rnn", "rnn", 12), ("train_mlp", "mlp", 5)])
 def test_the_help_names_the_presets_of_the_scripts_own_model(name, model, n):
     own = [preset for preset, (config, _) in PRESETS.items() if config.model == model]
-    words = "".join(script(name, "--help").split())  # without argparse's line breaks, which fall on hyphens, too
-    assert len(own) == n and f"startfromthesettingsof{','.join(own)}(default" in words
+    words = "".join(script(name, "--help-all").split())  # without argparse's line breaks, which fall on hyphens, too
+    assert len(own) == n and f"startfromatutorial'ssettings:{','.join(own)}(default" in words
 
 
 @pytest.mark.slow
