@@ -63,8 +63,8 @@ def test_the_table_as_a_user_sees_it(folder):
     # Within the original MNIST by validation, runs without validation last; other data never in between.
     assert names(lines[1:]) == ["wide", "a42", "a44", "a43", "going", "net", "drawn"]
     low, high = scores.wilson(9600, 10_000)
-    assert lines[1].split()[1:] == ["rnn", "n_neurons=300", "seed=42", "original", "MNIST", "3", "0.9900", "(epoch", "1)",
-                                    "0.9600", "0.9600", f"({low:.4f}-{high:.4f})", "4.5", "0123456789ab"]
+    assert lines[1].split()[1:] == ["rnn", "n_neurons=300", "seed=42", "original", "MNIST", "3", "0.9900", "(epoch",
+                                    "1)", "0.9600", "0.9600", f"({low:.4f}-{high:.4f})", "4.5", "0123456789ab"]
     assert "1/10" in lines[5] and "not finished" in lines[5]
     assert "SYNTHETIC DIGITS, NOT MNIST" in lines[7] and "SYNTHETIC" not in "".join(lines[:7])
     row = seeds_table.splitlines()[1]
@@ -212,7 +212,8 @@ def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(t
     assert names(table.splitlines()[1:]) == ["n_neurons=300", "n_neurons=150"]
     assert said.splitlines() == [
         "difference : mean acc_test of rnn n_neurons=300 minus that of rnn n_neurons=150 is +0.0050 (95 % "
-        "interval +0.0025 to +0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than chance",
+        "interval +0.0025 to +0.0075; Student's t, paired by seed, df 2); p = 0.0131: the difference is more than "
+        "chance",
         "not finished : 1 of 9 runs (--remove-unfinished removes them)",
         f"written : {tmp_path / 'comparison.png'}"]
     found = json.loads(compare("--json", tmp_path).stdout)["group_difference"]
