@@ -83,7 +83,7 @@ def test_gradient_is_that_of_tensorflows_cell_in_plain_dynamic_rnn(kind, size, u
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "sigmoid"])  # that has been tested above
 def test_gradient_is_tensorflows_own_for_layers_directions_readings_and_cuts(kind, shape):
     plain, *others = ("static", "fused", "dynamic") if cell_of(config_of(kind)).n_gates == 1 else ("dynamic", "fused")
     expected, weights = gradient(config_of(kind, unroll=plain, **SHAPES[shape]))
@@ -95,7 +95,7 @@ def test_gradient_is_tensorflows_own_for_layers_directions_readings_and_cuts(kin
 @pytest.mark.parametrize("settings", [{"cell": "lstm"}, {"cell": "gru"}, LONG], ids=json.dumps)
 def test_training_by_hand_gives_the_same_bits_with_any_number_of_threads(settings):
     digests = []
-    for threads in (0, 1, 2, 4):
+    for threads in (0, 1, 3):
         with Network(with_settings(Config(), unroll="fused", n_neurons=30, **settings), threads) as network:
             network.run_epoch([(IMAGES, LABELS)] * 20, dropout=0.0)
             digests.append([array.tobytes() for array in network.weights().values()])
