@@ -185,7 +185,8 @@ def test_a_note_from_the_start_changes_nothing_else(tmp_path, toy_data_dir):
     assert fork_server.run(tmp_path, "train_mlp.py", *flags, "--run-name", "b")[::2] == (0, "")
     assert Run(tmp_path / "runs/a").note == "hello" and Run(tmp_path / "runs/b").note == ""
     assert verdict(tmp_path / "runs/a", tmp_path / "runs/b")[0]
-    assert {path.name for path in (tmp_path / "runs/a").iterdir()} <= unfinished.CONTENT | {"result.json"}
+    made = {path.as_posix() for path in snapshot(tmp_path / "runs/a")} - {"result.json"}
+    assert [name for name in made if not unfinished.MADE.fullmatch(name)] == []
     assert (tmp_path / "runs/a/config.json").read_text().replace('"a"', '"b"') == (
         tmp_path / "runs/b/config.json").read_text()
     code, _, err = fork_server.run(tmp_path, "train_mlp.py", "--resume", "runs/a", "--epochs", 2, "--note", "x y")
@@ -281,7 +282,31 @@ def link_inside(run):
     (run / "plots").symlink_to(run.parent / "net")
 
 
-@pytest.mark.parametrize("spoil", [finish, add_thesis, nest_runs, link_inside])
+def put(*names):
+    """Return what puts files there."""
+    def spoil(run):
+        """Put them there."""
+        for name in names:
+            (run / name).parent.mkdir(parents=True, exist_ok=True)
+            (run / name).write_text("theirs")
+    return spoil
+
+
+def copy_finished_run(run):
+    """Keep another, finished run among the plots."""
+    shutil.copytree(run.parent / "net", run / "plots/net")
+
+
+def train_to_the_end(run):
+    """Have all epochs trained."""
+    for epoch in range(1, 9):
+        Run(run).append_metrics({**Run(run).metrics[0], "epoch": epoch})
+
+
+@pytest.mark.parametrize("spoil", [
+    finish, add_thesis, nest_runs, link_inside, copy_finished_run, train_to_the_end, put("plots/notes.txt"),
+    put("checkpoints/mine.npz"), put("events/a.csv"), put("export/weights.npz"), put("thesis.tmp"),
+    put("old.tmp/thesis.txt"), put("plots/sub/a.png"), put("thesis/.a.png.0123456789abcdef.tmp")])
 def test_what_is_no_unfinished_run_alone_is_left(folder, monkeypatch, capsys, spoil):
     found = comparison.summarise_all([folder])
     spoil(folder / "going")
@@ -306,16 +331,51 @@ def test_nothing_is_removed_through_a_link(folder, tmp_path_factory):
         assert code == 2 and "is a symbolic link: name the folder itself" in err and snapshot(elsewhere) == before
 
 
-def test_what_is_left_of_an_interrupted_removal_is_still_an_unfinished_run(folder, monkeypatch):
+def test_what_the_project_makes_goes_with_the_run_and_so_do_empty_folders(folder, capsys):
+    found = comparison.summarise_all([folder])
+    put("checkpoints/last.json", "checkpoints/step-00000020.index", "checkpoints/step-00000020.npz",
+        "checkpoints/step-00000020.data-00000-of-00001", "checkpoints/step-00000040.index.tempstate12345",
+        "events/events.out.tfevents.0", "plots/curves.png", "plots/data-0123abcd/rows-0-to-9/errors.png", "report.html",
+        ".metrics.csv.0123456789abcdef.tmp", "plots/.curves.png.0123456789abcdef.tmp")(folder / "going")
+    (folder / "going/plots/old/empty").mkdir(parents=True)
+    unfinished.remove_unfinished(found, [folder], True)
+    assert not (folder / "going").exists() and capsys.readouterr().err == ""
+
+
+def test_a_run_that_is_trained_is_to_be_finished(folder, monkeypatch, capsys):
+    train_to_the_end(folder / "going")
+    remove(folder, monkeypatch, yes=True)
+    line = f"{folder / 'going'}: is trained and has only to be scored: finish it by "
+    assert capsys.readouterr().err.startswith(f"left out: {line}")
+
+
+def test_the_current_folder_may_be_removed_and_others_with_it(folder, monkeypatch, capsys):
+    make_run(folder, "other", (.5,), finished=False, epochs=3)
+    monkeypatch.chdir(folder / "going")
+    paths = [".", "../other"]
+    unfinished.remove_unfinished(comparison.summarise_all(paths), paths, True)
+    assert capsys.readouterr().out.endswith("removed : 2 of 2 runs that are not finished\n")
+    assert not (folder / "going").exists() and not (folder / "other").exists()
+
+
+def test_what_is_left_of_an_interrupted_removal_is_still_an_unfinished_run(folder, monkeypatch, capsys):
+    make_run(folder, "other", (.5,), finished=False, epochs=3)
     (folder / "going/events").mkdir()
+    rmdir = unfinished.Path.rmdir
 
     def fail(path):
-        """Refuse, as a disk does."""
-        raise OSError(5, "Input/output error", str(path))
+        """Refuse in one run, as a disk does."""
+        if "going" in path.parts:
+            raise OSError(5, "Input/output error", str(path))
+        rmdir(path)
 
-    monkeypatch.setattr(unfinished.shutil, "rmtree", fail)
-    with pytest.raises(OSError, match="Input/output"):
-        remove(folder, monkeypatch, yes=True)
+    monkeypatch.setattr(unfinished.Path, "rmdir", fail)
+    put("plots/curves.png")(folder / "going")
+    remove(folder, monkeypatch, yes=True)
+    out, err = capsys.readouterr()
+    assert out.endswith("removed : 1 of 2 runs that are not finished\n") and not (folder / "other").exists()
+    assert err.count("\n") == 1
+    assert err.startswith(f"left out: {folder / 'going'}: cannot be removed whole (") and "Input/output error" in err
     monkeypatch.undo()
     remove(folder, monkeypatch, yes=True)
     assert not (folder / "going").exists()
