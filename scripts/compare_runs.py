@@ -5,7 +5,7 @@ python scripts/compare_runs.py runs/sweep --filter "acc_test>0.97" --group-by ce
 python scripts/compare_runs.py runs/A --note "with the new mouse"
 
 A KEY is a setting or a column of --csv; runs on the same data stay together. Without --out, the picture of a folder is
-its comparison.png; that of runs goes to the first one's plots/.
+its comparison.png, with --filter and the like comparison_CHOICE.png; that of runs goes to the first one's plots/.
 """
 
 from rnn_mnist.console.command import Parser, add_lang_flag, loading, run

@@ -21,7 +21,7 @@ def compare_command(args, bases):
     names = selection.parse_names(args.group_by)
     for given in args.filter:
         selection.parse_filter(given)
-    key = args.sort and selection.known_key("--sort", args.sort, selection.KEYS)
+    key = selection.known_key("--sort", args.sort, selection.KEYS) if args.sort is not None else None
     runs = selection.find_all(args.runs)
     if len(runs) >= MANY:
         note(text("reading {n} runs ...", n=len(runs)))
@@ -59,6 +59,7 @@ def _write_note(args):
     """Write or, if it is empty, remove the note of the one run that is named."""
     if len(args.runs) != 1:
         raise UserError("--note goes with one RUN and nothing else")
+    selection.check_named(args.runs)
     run = Run(args.runs[0])
     run.write_note(args.note)
     say(text("note of {run} : {note}", run=run, note=run.note or "-"))

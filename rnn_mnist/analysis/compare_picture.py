@@ -99,7 +99,7 @@ def picture_path(paths, summaries, selected=()):
     among the plots of the first run; selected: texts that say what was chosen of these, for the name.
     """
     first, *others = runs = [Run(summary["run"]) for summary in sorted(summaries, key=lambda each: each["place"])]
-    in_folder = len(set(map(Path, paths))) == 1 and Path(paths[0]) != first.path
+    in_folder = len(places := {Path(path).resolve() for path in paths}) == 1 and first.path.resolve() not in places
     stem = "_".join(["comparison", *(() if in_folder else (run.name for run in others)), *selected])
     short, full = shortened(stem), [run.path.absolute() for run in runs]
     # A name is a run's own within a folder only.

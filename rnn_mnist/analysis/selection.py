@@ -30,12 +30,25 @@ _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "fal
 
 
 def find_all(paths):
-    """Return the Runs in the folders, at any depth, each once; raise UserError if there is none."""
-    found = {str(run): run for path in paths for run in find_runs(path)}
+    """Return the Runs in the folders, at any depth, each once, however it is spelled; raise UserError if there is none.
+
+    Each has the path that it was found by first.
+    """
+    check_named(paths)
+    found = {}
+    for path in paths:
+        for run in find_runs(path):
+            found.setdefault(run.path.resolve(), run)
     if not found:
         raise UserError("{paths}: holds no run to compare: train one by {command}", paths=" ".join(map(str, paths)),
                         command=script("train_rnn"))
     return list(found.values())
+
+
+def check_named(paths):
+    """Raise UserError if a path is empty, as that of a variable that is not set: it would mean the current folder."""
+    if any(not str(path) for path in paths):
+        raise UserError("RUN is empty: name a run directory or a folder, . for the current one")
 
 
 def parse_filter(given):
@@ -52,14 +65,13 @@ def parse_filter(given):
 
 
 def known_key(flag, key, keys):
-    """Return a key as the keys have it; raise UserError, with all that there are, if it is none of them."""
+    """Return a key as the keys have it; raise UserError, with the closest or all, if it is none of them."""
     name = key.strip().replace("-", "_")
     if name in keys:
         return name
-    values = {"flag": flag, "key": key[:60], "keys": ", ".join(keys)}
     if close := difflib.get_close_matches(name.lower(), keys, 1):
-        raise UserError("{flag}: there is no {key}: did you mean {close}? There are {keys}", close=close[0], **values)
-    raise UserError("{flag}: there is no {key}: there are {keys}", **values)
+        raise UserError("{flag}: there is no {key}: did you mean {close}?", flag=flag, key=key[:60], close=close[0])
+    raise UserError("{flag}: there is no {key}: there are {keys}", flag=flag, key=key[:60], keys=", ".join(keys))
 
 
 def parse_names(given):

@@ -74,7 +74,7 @@ def test_filters(folder, filters, expected):
 
 
 @pytest.mark.parametrize("flags, words", [
-    (["--filter", "neurons=3"], "--filter: there is no neurons: did you mean n_neurons? There are model, epochs, "),
+    (["--filter", "neurons=3"], "--filter: there is no neurons: did you mean n_neurons?\n"),
     (["--filter", "zzz=3"], "--filter: there is no zzz: there are model, epochs, "),
     (["--filter", "cell"], "--filter 'cell' must be KEY=VALUE"),
     (["--filter", "cell=lst"], "--filter 'cell=lst' leaves none of 8 runs: there, cell is basic, lstm, -\n"),
@@ -83,6 +83,7 @@ def test_filters(folder, filters, expected):
     (["--group-by", "cell,acc_test"], "--group-by: there is no acc_test"), (["--top", "0"], "--top must be at least 1"),
     (["--curves", "-1"], "--curves must be at least 0"), (["--yes"], "--yes has no effect"),
     (["--filter", "finished=no", "--group-by", "cell"], "none of the 1 runs is finished"),
+    ([""], "RUN is empty: "), (["--sort", ""], "--sort: there is no : there are "),
     (["--note", "x"], "no run directory"), (["--note", "x", "--top", "3"], "--note goes with one RUN"),
     (["--remove-unfinished", "--top", "3"], "--remove-unfinished goes with"),
     (["--remove-unfinished", "--csv"], "--remove-unfinished goes with")])
@@ -117,6 +118,22 @@ def test_the_first_rows_have_no_mean_over_seeds_for_it_would_be_that_of_the_best
     assert len(json.loads(compare(folder, "--json")[1])["groups"]) == 2
     found = json.loads(compare(folder, "--json", "--top", 4)[1])
     assert found["groups"] == [] and len(found["runs"]) == 4
+
+
+def test_an_empty_name_never_means_the_current_folder(folder):
+    before = snapshot(folder / "net")
+    for flags in ([""], ["", "--note", "x"], ["", "--remove-unfinished", "--yes"]):
+        done = subprocess.run([sys.executable, os.path.abspath("scripts/compare_runs.py"), *flags], text=True,
+                              cwd=folder / "net", capture_output=True)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr.endswith(
+            "RUN is empty: name a run directory or a folder, . for the current one\n")
+    assert snapshot(folder / "net") == before
+
+
+def test_a_run_that_is_spelled_in_two_ways_counts_once_by_the_first(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    found = selection.find_all(["net", folder / "net", "../runs/net", "."])
+    assert len(found) == 8 and str(found[0]) == "net" and str(selection.find_all([folder, "net"])[-1]).startswith("/")
 
 
 # ---- groups by settings ----
