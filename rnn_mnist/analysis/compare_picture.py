@@ -27,7 +27,7 @@ def draw(summaries, groups, path, n_curves=N_CURVES, only_groups=False):
     members = [([by_run[run] for run in group["runs"]], group_words(group, shared)) for group in groups]
     if not only_groups:
         members = _in_order(summaries, members, shared)
-    lines = [Line(**line) for line in _lines(members, shared)]
+    lines = [Line(**line) for line in _lines(members, shared, with_notes=not only_groups)]
     return draw_comparison(lines, path, n_curves=n_curves or len(lines),
                            n_left_out=len(summaries) - sum(line.n_runs for line in lines),
                            said=shared_words(shared, style.text, style.data_name), data=shared.data)
@@ -59,10 +59,11 @@ def _in_order(summaries, members, shared):
     return [*entries.values()]
 
 
-def _lines(members, shared):
+def _lines(members, shared, with_notes):
     """Return what plots.comparison.Line holds, as dicts; entries with the same figures are one line.
 
-    members: (runs, name) of each entry. Of runs without validation the line is their acc_test and loss_test.
+    members: (runs, name) of each entry. with_notes: a line of one run has its note. Of runs without validation
+    the line is their acc_test and loss_test.
     """
     lines = {}
     for runs, name in members:
@@ -77,10 +78,12 @@ def _lines(members, shared):
         if key in lines:
             lines[key]["names"].append(name)
             lines[key]["n_runs"] += len(runs)
+            lines[key]["note"] = ""  # which is one run's
             continue
-        note = first["note"] if len(runs) == 1 and not shared.note and len(first["note"]) <= NOTE_LETTERS else ""
+        own = with_notes and len(runs) == 1 and not shared.note and len(first["note"]) <= NOTE_LETTERS
         lines[key] = {"names": [name], "n_runs": len(runs), "data": None if shared.data else first["data"],
-                      "data_mark": data_mark(first), "finished": first["finished"], "note": note,
+                      "data_mark": data_mark(first), "finished": first["finished"],
+                      "note": first["note"] if own else "",
                       "is_test": not curves, **figures}
     return [*lines.values()]
 

@@ -1,6 +1,7 @@
 """The validation curves of several runs in one picture; of several runs that belong together, their mean and range."""
 
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ STYLES = ("-", "--", ":", "-.")
 N_APART = len(STYLES) * len(style.COLORS)  # curves that can be told apart: further ones are grey
 N_NAMES = 3  # of curves with the same figures that the legend lists
 N_LETTERS = 60  # of a label, if the legend has two columns
+TITLE_LETTERS = 90  # of a line; matplotlib breaks one of wider letters once more
 
 
 class Line(NamedTuple):
@@ -51,7 +53,7 @@ def draw_comparison(lines, path, n_curves, n_left_out=0, said="", data=ORIGINAL)
         axes.set_ylim(low, high)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=n_columns, fontsize=9,
                   title=text("line : mean of the runs, band : their range") if means else None, title_fontsize=9)
-    figure.suptitle("\n".join(filter(None, [_title(lines, shown, n_left_out), style.label(said, 110)])),
+    figure.suptitle("\n".join(filter(None, [_title(lines, shown, n_left_out), _shared(said)])), wrap=True,
                     color="black" if data in (ORIGINAL, None) else style.COLORS[1], linespacing=1.4, fontsize=11)
     return style.save(figure, path)
 
@@ -69,9 +71,12 @@ def _looks(i, label, n):
 def _limits(values):
     """Return (lowest, highest, whether something lies outside) of an axis for arrays [number of runs, of epochs].
 
-    What networks do in the first quarter of their epochs would press together what they differ in at the end.
+    What networks do in the first quarter of their epochs may press together what they differ in at the end: where what
+    follows has less than a fifth of the height, the first is cut off.
     """
-    later = np.concatenate([each[:, each.shape[1] // 4:].ravel() for each in values])
+    every, later = (np.concatenate([each[:, n * each.shape[1] // 4:].ravel() for each in values]) for n in (0, 1))
+    if np.ptp(later) > np.ptp(every) / 5:
+        later = every
     margin = 0.05 * (later.max() - later.min()) or 0.05
     low, high = later.min() - margin, later.max() + margin
     return low, high, any(each.min() < low or each.max() > high for each in values)
@@ -86,6 +91,12 @@ def _title(lines, shown, n_left_out):
     else:
         title = text("validation of 1 run") if n_runs == 1 else text("validation of {n} runs", n=n_runs)
     return title + (text(", {n} without figures left out", n=n_left_out) if n_left_out else "")
+
+
+def _shared(said):
+    """Return what all runs share as a title shows it: whole words, in three lines at most."""
+    return "\n".join(textwrap.wrap(" ".join(map(style.label, said.split())), TITLE_LETTERS, max_lines=3,
+                                   placeholder=" …", break_long_words=False, break_on_hyphens=False))
 
 
 def _label(line):
@@ -109,11 +120,15 @@ def _label(line):
 
 def _draw_line(axes, line, values, alpha, looks):
     """Draw one run, or the mean of several and the range between the lowest and the highest; a test score as a rule."""
+    low, high, band = values.min(axis=0), values.max(axis=0), {"color": looks["color"], "alpha": alpha}
     if line.is_test:
         axes.axhline(values.mean(), **looks)
+        if len(values) > 1:
+            axes.axhspan(low[0], high[0], linewidth=0, **band)
         return
     epochs = np.arange(values.shape[1])
     axes.plot(epochs, values.mean(axis=0), marker="o", markevery=max(1, len(epochs) // 20), **looks)
-    if len(values) > 1:
-        axes.fill_between(epochs, values.min(axis=0), values.max(axis=0), color=looks["color"], alpha=alpha,
-                          linewidth=0)
+    if len(values) > 1 and len(epochs) > 1:
+        axes.fill_between(epochs, low, high, linewidth=0, **band)
+    elif len(values) > 1:
+        axes.vlines(epochs, low, high, linewidth=8, **band)

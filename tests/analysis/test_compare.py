@@ -348,6 +348,58 @@ def test_first_epochs_do_not_press_together_what_follows_and_that_is_said(tmp_pa
     assert few.axes[0].get_ylim()[0] < .1 and few.axes[0].get_ylabel() == "accuracy"
 
 
+def test_first_epochs_are_not_cut_off_where_that_shows_little_more(tmp_path, monkeypatch):
+    make_run(tmp_path, "a", (.86, .93, .95, .958, .964))
+    accuracy = figure_of(monkeypatch, comparison.summarise_all([tmp_path])).axes[0]
+    assert accuracy.get_ylim()[0] < .86 and accuracy.get_ylabel() == "accuracy"
+
+
+@pytest.mark.parametrize("lang", languages.LANGUAGES)
+@pytest.mark.parametrize("note", ["short", "새 마우스로 그린 숫자를 더해 다시 훈련함 " * 2, "M" * 60])
+def test_what_all_runs_share_is_in_the_title_in_whole_words_and_within_the_width(tmp_path, monkeypatch, lang, note):
+    for n_neurons in (20, 30):
+        run = make_run(tmp_path, f"r{n_neurons}", n_neurons=n_neurons, n_subset=20000, batch_size=50, cell="gru",
+                       clip_norm=3.0, learning_rate=.0123, optimizer="rmsprop", rho=.8, layers=2, subset_seed=77)
+        run.write_note(note)
+    languages.use(lang)
+    figure = figure_of(monkeypatch, comparison.summarise_all([tmp_path]))
+    words = figure.get_suptitle().replace(",", "").split()
+    assert {"n_subset=20000", "learning_rate=0.0123", "subset_seed=77", "MNIST"} <= set(words)
+    title = figure._suptitle.get_window_extent()
+    assert 0 <= title.x0 and title.x1 <= figure.bbox.width and title.y1 <= figure.bbox.height
+    assert title.y0 > figure.axes[0].get_window_extent().y1
+
+
+def group_figure(monkeypatch, folder):
+    """Return the figure that is saved of a folder's runs, grouped by n_neurons."""
+    figures, save = [], style.save
+    monkeypatch.setattr(style, "save", lambda figure, path: figures.append(figure) or save(figure, path))
+    summaries = comparison.summarise_all([folder])
+    groups = comparison.group_by_settings(summaries, ["n_neurons"])
+    pictures_of.draw(summaries, groups, folder / "a.png", only_groups=True)
+    return figures[0]
+
+
+def test_a_group_is_not_called_by_the_note_of_its_run(tmp_path, monkeypatch):
+    make_run(tmp_path, "a", n_neurons=20).write_note("of one")
+    make_run(tmp_path, "b", (.7, .8), n_neurons=30)
+    assert [line.get_label() for line in group_figure(monkeypatch, tmp_path).axes[0].lines] == ["n_neurons=20",
+                                                                                          "n_neurons=30"]
+
+
+@pytest.mark.parametrize("figures", [[(.8,), (.9,)], [(None,), (None,)]])
+def test_the_range_of_a_group_shows_where_there_is_a_single_figure(tmp_path, monkeypatch, figures):
+    for seed, figure in enumerate(figures):
+        settings = {"n_valid": 0} if figure == (None,) else {}
+        make_run(tmp_path, f"a{seed}", figure, n_neurons=20, seed=seed, n_correct=8000 + 1000 * seed, **settings)
+    make_run(tmp_path, "b", (.7,), n_neurons=30)
+    figure = group_figure(monkeypatch, tmp_path)
+    assert "range" in figure.legends[0].get_title().get_text()
+    axes = figure.axes[0]
+    ends = (axes.patches[0].get_corners() if axes.patches else axes.collections[0].get_paths()[0].vertices)[:, 1]
+    assert (min(ends), max(ends)) == pytest.approx((.8, .9))
+
+
 # ---- where the picture goes ----
 
 def pictures(folder):
