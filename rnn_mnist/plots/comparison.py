@@ -94,8 +94,8 @@ def _title(lines, shown, n_left_out):
 
 
 def _shared(said):
-    """Return what all runs share as a title shows it: whole words, in three lines at most."""
-    return "\n".join(textwrap.wrap(" ".join(map(style.label, said.split())), TITLE_LETTERS, max_lines=3,
+    """Return what all runs share as a title shows it: whole words, in five lines at most."""
+    return "\n".join(textwrap.wrap(" ".join(map(style.label, said.split())), TITLE_LETTERS, max_lines=5,
                                    placeholder=" …", break_long_words=False, break_on_hyphens=False))
 
 
