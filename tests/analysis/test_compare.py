@@ -366,7 +366,7 @@ def test_what_all_runs_share_is_in_the_title_in_whole_words_and_within_the_width
     words = figure.get_suptitle().replace(",", "").split()
     assert set(words) >= {"n_subset=20000", "learning_rate=0.0123", "subset_seed=77", "MNIST"}
     title = figure._suptitle.get_window_extent()
-    assert 0 <= title.x0 and title.x1 <= figure.bbox.width and title.y1 <= figure.bbox.height
+    assert title.x0 >= 0 and title.x1 <= figure.bbox.width and title.y1 <= figure.bbox.height
     assert title.y0 > figure.axes[0].get_window_extent().y1
 
 
