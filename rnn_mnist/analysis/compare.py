@@ -73,7 +73,7 @@ def summarise(run, bases=None):
                "acc_valid": last.get("acc_valid"), "loss_valid": last.get("loss_valid"),
                "seconds": round(sum(row["seconds"] for row in metrics), 3), "run": str(run),
                "note": run.note}
-    return {**dict.fromkeys(TABLE_COLUMNS), **summary, **(_test_scores(run, result) if result else {}),
+    return {**dict.fromkeys(TABLE_COLUMNS), **summary, **(_test_scores(result) if result else {}),
             "seed": config.seed, "config": asdict(config), "metrics": metrics}
 
 
@@ -86,12 +86,9 @@ def _check_metrics(run, metrics):
                             path=run.path / "metrics.csv", epoch=row["epoch"])
 
 
-def _test_scores(run, result):
-    """Return the columns that result.json gives; raise UserError if the counts are none."""
+def _test_scores(result):
+    """Return the columns that result.json gives."""
     n, n_correct = result["n_test"], result["n_correct_test"]
-    if type(n) is not int or type(n_correct) is not int or not 0 <= n_correct <= n or not 0 < n < 2**31:
-        raise UserError("{path}: damaged: {n_correct} of {n} test images right", path=run.path / "result.json",
-                        n_correct=n_correct, n=n)
     low, high = scores.wilson(n_correct, n)
     return {"acc_test": n_correct / n, "acc_test_low": low, "acc_test_high": high, "loss_test": result["loss_test"],
             "weights": result["weights"], "scored": result["scored"], "n_test": n, "n_correct_test": n_correct}

@@ -12,13 +12,14 @@ from urllib.parse import quote
 
 import numpy as np
 
-from rnn_mnist.analysis import metrics
+from rnn_mnist.analysis import metrics, unusual
 from rnn_mnist.analysis.evaluate import evaluate_run, load_test
-from rnn_mnist.analysis.run_facts import BASES, facts, missing_for
+from rnn_mnist.analysis.run_facts import BASES, cut, facts, missing_for
 from rnn_mnist.analysis.steps import note_on_directions, steps_of
 from rnn_mnist.console.guard import left_out
 from rnn_mnist.console.languages import data_name, in_each, text
 from rnn_mnist.console.log import words
+from rnn_mnist.console.output import plain
 from rnn_mnist.console.settings import UserError, differences, flag_name
 from rnn_mnist.data import pixel_order
 from rnn_mnist.export import web_page
@@ -28,59 +29,52 @@ from rnn_mnist.export.opened import scored_weights
 MOST_WEIGHTS = 490_000  # in a page: 2.6 MB in base64; three layers of 150 LSTM units have 470,110
 N_SHOWN = 112  # steps of a reading
 N_READ = 1_000_000  # steps of test images that are read to tell how many are right after each
-NAME = "report.html"
+NAME, INDEX = "report.html", "index.html"
 
 
 def write_report(run, path=None, data_dir=None):
     """Write the web page of a Run, without a path as its report.html, and return the path.
 
     data_dir: where the data is that its test digits are taken from, if not where it was. Raise UserError if a file of
-    the run is damaged or the page can't be written.
+    the run is damaged or the page can't be written, as where there is a file that is no page of ours.
     """
-    path = Path(path or run.path / NAME)
+    return _write(run, facts(run), run.path / NAME if path is None else Path(path), data_dir)
+
+
+def _write(run, found, path, data_dir=None):
+    """Write the page of a Run with what facts() has found, and return its path."""
     web_page.check_place(path)
-    data = {**facts(run), **_measured(run, data_dir)}
-    return web_page.write(path, web_page.build("page.html", run.name, data))
+    return web_page.write(path, web_page.build("page.html", found["name"], {**found, **_measured(run, data_dir)}))
 
 
 def write_all(runs, folder):
-    """Write a page for each of the Runs in a folder that has none as new as itself, and the folder's index.html.
+    """Write a page for each of the Runs in a folder, anew if it has one, and the folder's index.html.
 
-    Yield the paths written. A run of which no page can be made is left out, with a line on stderr.
+    Yield the paths written. A run of which no page can be made is left out, with a line on stderr. Raise UserError
+    before anything is written if something that is no page of ours is where index.html is to be.
     """
-    entries = []
+    path, entries = Path(folder, INDEX), []
+    web_page.check_place(path)
     for run in runs:
         with left_out():
-            if not _is_up_to_date(run):
-                yield write_report(run)
-            entries.append(_entry(run, folder))
-    name = Path(folder).absolute().name
-    index = web_page.build("index.html", name, {"name": name, "runs": entries})
-    yield web_page.write(Path(folder, "index.html"), index)
+            found = facts(run)
+            yield _write(run, found, run.path / NAME)
+            entries.append(_entry(run, found, folder))
+    name = plain(Path(folder).absolute().name)
+    yield web_page.write(path, web_page.build("index.html", name, {"name": name, "runs": entries}))
 
 
-def _is_up_to_date(run):
-    """Tell whether a Run has a page that is no older than what it was made from."""
-    def time(name):
-        """Return when a file was last written, 0 if it is not there."""
-        path = run.path / name
-        return path.stat().st_mtime_ns if path.exists() else 0
-
-    sources = ("config.json", "environment.json", "log.txt", "metrics.csv", "validation.csv", "result.json", "note.txt",
-               "checkpoints")
-    return time(NAME) >= max(map(time, sources))
-
-
-def _entry(run, folder):
-    """Return what an index says of a Run."""
-    found, config = facts(run), run.config
+def _entry(run, found, folder):
+    """Return what an index says of a Run, of which facts() has found this."""
+    config = run.config
     given = differences(config, BASES[config.model].config)
     best = found["curves"]["best"]
     place = Path(os.path.relpath(run.path, folder))
-    return {"name": str(place), "link": quote((place / NAME).as_posix()), "data": found["data"]["kind"],
-            "original": found["data"]["original"], "note": found["note"],
-            "differing": ", ".join(words(name, value) for name, value in given.items()
-                                   if name not in ("epochs", "data")),
+    # The bytes of a name need not be UTF-8.
+    return {"name": plain(place), "link": quote(os.fsencode((place / NAME).as_posix())), "model": config.model,
+            "data": found["data"]["kind"], "original": found["data"]["original"], "note": found["note"],
+            "differing": cut(", ".join(words(name, value) for name, value in given.items()
+                                       if name not in ("epochs", "data"))),
             "epochs": len(run.metrics), "acc_test": found["result"].get("acc_test"),
             "best_acc_valid": best and best["acc_valid"]}
 
@@ -137,6 +131,7 @@ def network_spec(config, weights):
     found = {"model": config.model, "activation": network.activation, "raw": config.pixels == "raw",
              "sizes": [[array.size for array in arrays] for arrays in layers],
              "weights": _base64(np.concatenate([array.ravel() for arrays in layers for array in arrays]), "<f4")}
+    found["bounds"] = {"ink": unusual.INK, "aspect": unusual.ASPECT, "parts": unusual.PARTS}
     if config.model == "mlp":
         return found
     return {**found, "cell": config.cell, "directions": 1 + config.bidirectional,

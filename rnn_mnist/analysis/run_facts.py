@@ -12,6 +12,7 @@ from rnn_mnist.console.command import script
 from rnn_mnist.console.forms import best_validation
 from rnn_mnist.console.languages import ORIGINAL, data_name, in_each, kind_of, text
 from rnn_mnist.console.log import resume_command
+from rnn_mnist.console.output import plain
 from rnn_mnist.console.settings import UserError, applies, differences, flag_name
 from rnn_mnist.files import read_text
 from rnn_mnist.tutorials.experiments import listing
@@ -22,6 +23,7 @@ BASES = {"rnn": PRESETS["rnn-rows"], "mlp": PRESETS["mlp-relu"]}  # those of tra
 N_POINTS = 400  # of a curve
 N_ENTRIES = 60  # of environment.json
 N_LETTERS = 800  # of a value in a file that anybody may have written
+N_COMMAND = 8000  # letters: two paths as long as Linux lets them be
 # Settings that two runs of one experiment may differ in: they change the bits, or when it ends, but not what it is.
 _FREE = {"seed", "epochs", "isa", "unroll", "replicas", "data", "n_valid", "valid_steps"}
 _COUNTS = re.compile(r"\((\d{1,9}) training, (\d{1,9}) validation, (\d{1,9}) test\)$")
@@ -34,19 +36,19 @@ def facts(run):
     environment, result, metrics = _environment(run), run.result, run.metrics
     kind = kind_of(result or environment)
     return {
-        "name": run.name, "note": run.note, "summary": in_each(lambda: _summary(config, metrics)),
+        "name": plain(run.name), "note": run.note, "summary": in_each(lambda: cut(_summary(config, metrics))),
         "data": {"kind": in_each(lambda: data_name(kind)), "original": kind == ORIGINAL, "counts": _counts(run),
-                 "digest": _cut(environment.get("data_digest", "-"))},
+                 "digest": cut(environment.get("data_digest", "-"))},
         "result": _result(run, config, result), "curves": _curves(metrics, run.validation),
         "settings": _settings(config, options), "published": _published(config, metrics, result),
         "commands": _commands(run, config, options, result),
-        "environment": {"rows": [[_cut(name), _cut(value)] for name, value in [*environment.items()][:N_ENTRIES]]}
+        "environment": {"rows": [[cut(name), cut(value)] for name, value in [*environment.items()][:N_ENTRIES]]}
         if environment else {"missing": in_each(lambda: text("environment.json is missing or damaged"))}}
 
 
 def missing_for(error):
     """Return what a part of the page is that a UserError has kept from being made."""
-    return {"missing": in_each(lambda: _retold(error))}
+    return {"missing": in_each(lambda: plain(cut(_retold(error))))}
 
 
 def _retold(error):
@@ -85,7 +87,8 @@ def _commands(run, config, options, result):
     more = f" --epochs {2 * config.epochs}" if result else ""
     found.append((in_each(lambda: text("go on with it, where its checkpoints are")),
                   resume_command(run, config) + more))
-    return [*found, (in_each(lambda: text("make this page again")), f"{script('report')} {quoted}")]
+    found.append((in_each(lambda: text("make this page again")), f"{script('report')} {quoted}"))
+    return [(what, plain(cut(command, N_COMMAND))) for what, command in found]
 
 
 def _summary(config, metrics):
@@ -116,7 +119,7 @@ def _counts(run):
 def _result(run, config, result):
     """Return the test score of a result with its interval."""
     if result is None:
-        command = resume_command(run, config)
+        command = plain(cut(resume_command(run, config), N_COMMAND))
         return {"missing": in_each(lambda: text("not finished: go on with it by {command}", command=command))}
     low, high = wilson(result["n_correct_test"], result["n_test"])
     return {"acc_test": result["acc_test"], "low": low, "high": high, "loss_test": result["loss_test"]}
@@ -150,16 +153,16 @@ def _settings(config, options):
 def _shown(value):
     if isinstance(value, bool):
         return in_each(lambda: text("yes" if value else "no"))
-    return [_cut("-" if value in (None, "", ()) else value)] * 2
+    return [cut("-" if value in (None, "", ()) else value)] * 2
 
 
-def _cut(value):
+def cut(value, most=N_LETTERS):
     """Return a value of a file as a text of bounded length."""
     if isinstance(value, list | tuple):
         shown = " ".join(map(str, value))
     else:
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return shown if len(shown) <= N_LETTERS else shown[:N_LETTERS] + "…"
+    return shown if len(shown) <= most else shown[:most] + "…"
 
 
 def experiment_of(config):

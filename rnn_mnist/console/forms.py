@@ -21,6 +21,8 @@ VALIDATION_HEAD = ",".join(VALIDATION)
 # What every result.json holds beside its digest: numbers, then texts.
 FIGURES = ("acc_test", "loss_test", "n_test", "n_correct_test", "epochs", "seconds")
 TEXTS = ("data", "weights", "config", "scored")
+_MAY_BE_NONE = (*MAY_BE_EMPTY, "best_epoch")
+LARGEST = 1e300  # of a figure; NaN is not below it
 
 
 def metrics_line(row):
@@ -116,9 +118,16 @@ def with_stage(before, environment):
 
 
 def is_result(values):
-    """Tell whether a dict holds what every result.json does."""
-    return (values.get("data") in KINDS and {type(values.get(name)) for name in FIGURES} <= {int, float}
-            and {type(values.get(name)) for name in TEXTS} == {str} and values["scored"] in ("last", "best"))
+    """Tell whether a dict holds what every result.json does, its figures being such as can be."""
+    figures = {name: value for name, value in values.items() if name not in (*TEXTS, *_MAY_BE_NONE)}
+    figures |= {name: values[name] for name in _MAY_BE_NONE if values.get(name) is not None}
+    if not figures.keys() >= {*FIGURES} or not all(
+            type(value) in (int, float) and abs(value) < LARGEST for value in figures.values()):
+        return False
+    n, n_correct = values["n_test"], values["n_correct_test"]
+    return (type(n) is type(n_correct) is int and 0 <= n_correct <= n and 0 < n < 2**31
+            and values.get("data") in KINDS and {type(values.get(name)) for name in TEXTS} == {str}
+            and values["scored"] in ("last", "best"))
 
 
 def check_state(state, path):

@@ -54,7 +54,10 @@ function roundTicks(low, high, count, whole = false) {
   let step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   if (whole) step = Math.max(1, Math.round(step));
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) ticks.push(Number((i * step).toPrecision(12)));
+  // Of numbers beyond 2 ** 53 the next one may be the same.
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step && ticks.length < 50; i++) {
+    ticks.push(Number((i * step).toPrecision(12)));
+  }
   return ticks;
 }
 

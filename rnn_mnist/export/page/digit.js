@@ -56,26 +56,31 @@ function withoutSpecks(ink, size) {
       blocks[Math.floor(y / step) * n + Math.floor(x / step)] += ink[y * size + x] / step ** 2;
     }
   }
-  const labels = new Int32Array(n * n), mass = [0];
-  blocks.forEach((value, start) => {
-    if (value <= 0.1 || labels[start]) return;
-    mass.push(0);
+  const labels = components(blocks, n, 0.1), mass = new Float64Array(Math.max(...labels) + 1);
+  blocks.forEach((value, block) => { if (labels[block]) mass[labels[block]] += value; });
+  const most = Math.max(...mass), large = (block) => labels[block] && mass[labels[block]] > most / 20;
+  const keep = blocks.map((_, block) => around(block, n).some(large));  // the blocks around have the last of its edge
+  return ink.map((value, i) => keep[Math.floor(i / size / step) * n + Math.floor((i % size) / step)] ? value : 0);
+}
+
+// Return the number of the connected part, 1, 2 ..., that each of n x n values above a threshold is in; 0 of the others.
+function components(values, n, threshold) {
+  const labels = new Int32Array(n * n);
+  let count = 0;
+  values.forEach((value, start) => {
+    if (value <= threshold || labels[start]) return;
     const waiting = [start];
-    labels[start] = mass.length - 1;
+    labels[start] = count += 1;
     while (waiting.length) {
-      const block = waiting.pop();
-      mass[mass.length - 1] += blocks[block];
-      for (const other of around(block, n)) {
-        if (blocks[other] > 0.1 && !labels[other]) {
-          labels[other] = mass.length - 1;
+      for (const other of around(waiting.pop(), n)) {
+        if (values[other] > threshold && !labels[other]) {
+          labels[other] = count;
           waiting.push(other);
         }
       }
     }
   });
-  const most = Math.max(...mass), large = (block) => labels[block] && mass[labels[block]] > most / 20;
-  const keep = blocks.map((_, block) => around(block, n).some(large));  // the blocks around have the last of its edge
-  return ink.map((value, i) => keep[Math.floor(i / size / step) * n + Math.floor((i % size) / step)] ? value : 0);
+  return labels;
 }
 
 // Return the numbers of a block and its neighbours in a square of n x n.

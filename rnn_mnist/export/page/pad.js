@@ -63,10 +63,15 @@ function makePad(spec, steps) {
 }
 
 function drawStroke(context, points) {
-  Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: COLORS.ink });
+  Object.assign(context, { lineWidth: PEN, lineCap: "round", lineJoin: "round", strokeStyle: COLORS.ink,
+                           fillStyle: COLORS.ink });
   context.beginPath();
+  if (points.every(([x, y]) => x === points[0][0] && y === points[0][1])) {  // a line without a length is not drawn
+    context.arc(...points[0], PEN / 2, 0, 2 * Math.PI);
+    return context.fill();
+  }
   context.moveTo(...points[0]);
-  for (const point of points.length > 1 ? points.slice(1) : points) context.lineTo(...point);
+  for (const point of points.slice(1)) context.lineTo(...point);
   context.stroke();
 }
 
@@ -76,7 +81,7 @@ function drawPicture(context, { pixels }) {
 }
 
 // Show the image that the network sees, ten bars, and the belief after each step.
-function showAnswer({ seen, probabilities, marks }, steps) {
+function showAnswer({ seen, probabilities, marks, network }, steps) {
   const last = probabilities?.at(-1), answer = last ? last.indexOf(Math.max(...last)) : null;
   document.getElementById("hint").hidden = marks.length > 0;
   for (const id of ["undo", "clear"]) document.getElementById(id).disabled = !marks.length;
@@ -89,6 +94,8 @@ function showAnswer({ seen, probabilities, marks }, steps) {
     return make("li", {}, make("b", {}, String(digit)), make("span", { className: "track" }, bar),
                 make("span", { className: "share" }, last ? percent(share) : ""));
   }));
+  const unusual = seen ? warnings(seen, network.bounds) : [];
+  fill("unusual", unusual.length ? say("unusual for a digit: {what}", { what: unusual.join(", ") }) : "");
   if (!steps) return;
   const shown = last ? steps.shown.map((t) => probabilities[t]) : [];
   const place = document.getElementById("belief");

@@ -40,8 +40,8 @@ function curves({ epochs, within, best }, width) {
       [COLORS.second, say("training (mean over the epoch)"), "dashes"],
       ...(valid.length ? [[COLORS.first, say("validation (after the epoch)"), "line"]] : []),
       ...(inside.length ? [[COLORS.light, say("validation (within an epoch)"), "dots"]] : []),
-      ...(best ? [[COLORS.ink, say("best validation accuracy: epoch {epoch} ({value})",
-                                   { epoch: best.epoch, value: fixed(best[columns[1]]) }), "dots"]] : []),
+      ...(best ? [[COLORS.ink, say("best by accuracy: epoch {epoch} ({value:.4f})",
+                                   { epoch: best.epoch, value: best[columns[1]] }), "dots"]] : []),
     ]));
   }))];
 }

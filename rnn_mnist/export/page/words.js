@@ -4,10 +4,10 @@
 const PAGE = JSON.parse(document.getElementById("page-data").textContent);
 let language = PAGE.language;
 
-// Return a sentence in the language of the page, its {fields} filled in.
+// Return a sentence in the language of the page, its {fields} filled in, those like {x:.2f} with so many decimals.
 function say(sentence, values = {}) {
   const said = language === "ko" ? PAGE.korean[sentence] ?? sentence : sentence;
-  return said.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return said.replace(/\{(\w+)(?::\.(\d)f)?\}/g, (_, name, digits) => digits ? values[name].toFixed(digits) : values[name]);
 }
 
 // Return one of an [English, Korean] pair that came with the data.
