@@ -48,8 +48,9 @@ def train_command(doc, experiment):
         checked_note(said or "")
         if config.data != "synthetic":
             named_data(options.data_dir)
-        machine.resolve(config.isa)
     loading("TensorFlow")
+    if path is None:
+        machine.resolve(config.isa)  # by NumPy, which takes a tenth of a second
     from rnn_mnist.train import resume, train
     if path is not None:
         return resume(run, args, noting_signals())
