@@ -202,7 +202,7 @@ def test_the_expected_time_is_that_of_the_epochs_trained(names, epochs, expected
 
 
 @pytest.mark.parametrize(("lang", "line"), [("en", "expected : about 63 s on two cores"),
-                                            ("ko", "예상 : 2코어에서 약 63 s")])
+                                            ("ko", "예상 : 2코어에서 약 63초")])
 def test_the_time_is_told_before_anything_is_trained(tmp_path, toy_data_dir, monkeypatch, capsys, lang, line):
     from rnn_mnist.tutorials import reproduce
 
