@@ -217,6 +217,7 @@ def test_data_of_a_kind_that_is_none_is_unknown(run, sound, tmp_path, kind):
     (run / "environment.json").write_text(json.dumps({**environment, "data": kind}))
     for argv in (["plot_run.py", run], ["predict.py", run, "--test-index", 0]):
         code, _, err = fork_server.run(tmp_path, *argv)
+        err = without_first_word(err)
         assert (code == 0 and err == "") or (code == 2 and err.count("\n") == 1), err
     code, _, err = fork_server.run(tmp_path, "compare_runs.py", run, sound)
     assert code == 0 and err.startswith(f"left out: {run}/environment.json") and err.count("\n") == 1
