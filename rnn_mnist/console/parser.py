@@ -108,10 +108,12 @@ class _Help(argparse.HelpFormatter):
         super().__init__(prog, max_help_position=27, width=shutil.get_terminal_size().columns)
 
     def add_usage(self, usage, actions, groups, prefix=None):
+        """Name the arguments, and the flags by one word: they are all listed below."""
         arguments = [self._format_args(action, action.dest) for action in actions if not action.option_strings]
         super().add_usage(usage or " ".join(["%(prog)s [FLAG ...]", *arguments]), actions, groups, text("usage: "))
 
     def start_section(self, heading):
+        """Begin a section under a title."""
         super().start_section(text(heading) if heading else heading)
 
     def _get_help_string(self, action):
