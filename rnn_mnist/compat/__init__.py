@@ -1,0 +1,72 @@
+"""TensorFlow 1 for code that was written for it: after `import rnn_mnist.compat`, `import tensorflow` gives that.
+
+In the process that imports this, and in no other: what TensorFlow 1 did by default is on, tf.contrib and
+tensorflow.examples have what recurrent networks used, and MNIST comes from where all data here comes from. It has to be
+imported before TensorFlow; nothing else of ours imports it. use_tf1_seeds() then gives the numbers that books print.
+"""
+
+import importlib
+import os
+import sys
+import types
+
+import numpy as np
+from absl import flags
+
+from rnn_mnist.compat import layers, mnist, old, rnn
+from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for notebooks
+from rnn_mnist.tf1 import tf
+
+_cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
+_input_data = {"read_data_sets": mnist.read_data_sets, "DataSet": mnist.DataSet}
+PROVIDED = {  # within tensorflow
+    "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
+                    "static_rnn": tf.nn.static_rnn, "static_bidirectional_rnn": tf.nn.static_bidirectional_rnn,
+                    "static_state_saving_rnn": tf.nn.static_state_saving_rnn},
+    "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
+    "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},
+    "contrib.legacy_seq2seq": {"rnn_decoder": rnn.rnn_decoder, "sequence_loss": rnn.legacy_sequence_loss,
+                               "sequence_loss_by_example": rnn.sequence_loss_by_example},
+    "examples.tutorials.mnist.input_data": _input_data,
+    "contrib.learn.python.learn.datasets.mnist": _input_data,
+    "python.ops.rnn_cell": _cells,
+}
+
+
+def _switch():
+    """Put TensorFlow 1 in the place of `tensorflow`."""
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # for tf.keras, which is looked for when it is first asked for
+    tf.disable_v2_behavior()
+    keras = importlib.import_module("tf_keras.api._v1.keras")
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tf_keras") and name.endswith(".datasets.mnist"):
+            module.load_data = mnist.load_data
+    real = sys.modules["tensorflow"]
+    front = types.ModuleType("tensorflow", real.__doc__)
+    vars(front).update(
+        __getattr__=lambda name: getattr(tf, name), __dir__=lambda: dir(tf), __file__=real.__file__,
+        __spec__=real.__spec__, __version__=tf.__version__, compat=real.compat, keras=keras,
+        __path__=[os.path.dirname(keras.__path__[0]), *tf.__path__, os.path.dirname(real.__file__)],
+        concat=old.value_first(tf.concat, "tf.concat(values, axis)"),
+        split=old.value_first(tf.split, "tf.split(value, num_or_size_splits, axis)"))
+    sys.modules.update(tensorflow=front, keras=keras)
+    for path, contents in PROVIDED.items():
+        _module(f"tensorflow.{path}").__dict__.update(contents)
+    old.tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
+    for flag in flags.FLAGS:  # absl's own, of which TensorFlow 1's tf.flags knew none: scripts define log_dir
+        flags.FLAGS[flag].allow_override = True
+    for kind in (bool, complex, float, int, object, str):  # names that NumPy had until 1.24
+        vars(np).setdefault(kind.__name__, kind)
+
+
+def _module(path):
+    """Return the module at a dotted path, made if it is not there, as are those that it lies in."""
+    if path not in sys.modules:
+        module = sys.modules[path] = types.ModuleType(path)
+        module.__path__ = []  # else nothing in it could be imported
+        parent, _, name = path.rpartition(".")
+        setattr(_module(parent), name, module)
+    return sys.modules[path]
+
+
+_switch()
