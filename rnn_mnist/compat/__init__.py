@@ -13,28 +13,29 @@ import types
 import numpy as np
 from absl import flags
 
-from rnn_mnist.compat import layers, mnist, old, rnn
-from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for notebooks
+from rnn_mnist.compat import layers, mnist, rnn
+from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for those who import this
 from rnn_mnist.tf1 import tf
+from rnn_mnist.tutorials.foreign import tell_shared_cells, tell_value_first
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
 _input_data = {"read_data_sets": mnist.read_data_sets, "DataSet": mnist.DataSet}
 PROVIDED = {  # within tensorflow
+    "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
     "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
                     "static_rnn": tf.nn.static_rnn, "static_bidirectional_rnn": tf.nn.static_bidirectional_rnn,
                     "static_state_saving_rnn": tf.nn.static_state_saving_rnn},
-    "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
     "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},
     "contrib.legacy_seq2seq": {"rnn_decoder": rnn.rnn_decoder, "sequence_loss": rnn.legacy_sequence_loss,
                                "sequence_loss_by_example": rnn.sequence_loss_by_example},
-    "examples.tutorials.mnist.input_data": _input_data,
     "contrib.learn.python.learn.datasets.mnist": _input_data,
+    "examples.tutorials.mnist.input_data": _input_data,
     "python.ops.rnn_cell": _cells,
 }
 
 
 def _switch():
-    """Put TensorFlow 1 in the place of `tensorflow`."""
+    """Put TensorFlow 1 in the place of tensorflow, and beside it what its scripts expect of Keras, absl and NumPy."""
     os.environ["TF_USE_LEGACY_KERAS"] = "1"  # for tf.keras, which is looked for when it is first asked for
     tf.disable_v2_behavior()
     keras = importlib.import_module("tf_keras.api._v1.keras")
@@ -47,12 +48,12 @@ def _switch():
         __getattr__=lambda name: getattr(tf, name), __dir__=lambda: dir(tf), __file__=real.__file__,
         __spec__=real.__spec__, __version__=tf.__version__, compat=real.compat, keras=keras,
         __path__=[os.path.dirname(keras.__path__[0]), *tf.__path__, os.path.dirname(real.__file__)],
-        concat=old.value_first(tf.concat, "tf.concat(values, axis)"),
-        split=old.value_first(tf.split, "tf.split(value, num_or_size_splits, axis)"))
+        concat=tell_value_first(tf.concat, "tf.concat(values, axis)"),
+        split=tell_value_first(tf.split, "tf.split(value, num_or_size_splits, axis)"))
     sys.modules.update(tensorflow=front, keras=keras)
     for path, contents in PROVIDED.items():
-        _module(f"tensorflow.{path}").__dict__.update(contents)
-    old.tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
+        vars(_module(f"tensorflow.{path}")).update(contents)
+    tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
     for flag in flags.FLAGS:  # absl's own, of which TensorFlow 1's tf.flags knew none: scripts define log_dir
         flags.FLAGS[flag].allow_override = True
     for kind in (bool, complex, float, int, object, str):  # names that NumPy had until 1.24

@@ -1,8 +1,10 @@
 """TensorFlow 1's operation seeds: a random operation without a seed took the number of operations before it.
 
-Today's TensorFlow counts the random ones only, so that a script with tf.set_random_seed(42) draws other numbers than
-those that its book prints.
+Today's TensorFlow counts the random ones only, so that tf.set_random_seed(42) gives other numbers than books print.
 """
+
+from tensorflow.python.framework import random_seed
+from tensorflow.python.ops import gen_data_flow_ops, tensor_array_ops
 
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.tf1 import tf
@@ -13,8 +15,6 @@ def use_tf1_seeds():
 
     Patches two private functions of TensorFlow, and raises UserError if that has not the effect it should have.
     """
-    from tensorflow.python.framework import random_seed
-    from tensorflow.python.ops import gen_data_flow_ops, tensor_array_ops
     todays = random_seed.get_seed
 
     def get_seed(op_seed):
@@ -23,21 +23,15 @@ def use_tf1_seeds():
             op_seed = len(graph.get_operations())
         return todays(op_seed)
 
-    def size(self, name=None):
-        """Ask an operation, as stack() did: today's array knows its size without one, and so all numbers after it."""
+    def size(self, name=None):  # by an operation, which stack() asks for: today's array mostly knows without one
         return gen_data_flow_ops.tensor_array_size_v3(handle=self._handle, flow_in=self.flow, name=name)
 
     random_seed.get_seed, tensor_array_ops._GraphTensorArray.size = get_seed, size
-    check()
-
-
-def check():
-    """Raise UserError unless a graph of two operations that tell has TensorFlow 1's seeds and operations."""
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(42)
         tf.TensorArray(tf.float32, 2, element_shape=[1]).write(0, [1.0]).stack()
         drawn = tf.random_uniform([1]).op
         kinds = [operation.type for operation in graph.get_operations()]
     if "TensorArraySizeV3" not in kinds or drawn.get_attr("seed2") != kinds.index(drawn.type):
-        raise UserError("TensorFlow {version} numbers its operations in another way than the versions that are known "
-                        "here: leave TensorFlow 1's seeds out by --seeds tf2", version=tf.__version__)
+        raise UserError("TensorFlow {version} does not take TensorFlow 1's seeds: go without by --seeds tf2",
+                        version=tf.__version__)
