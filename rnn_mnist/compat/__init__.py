@@ -16,7 +16,7 @@ from absl import flags
 from rnn_mnist.compat import layers, mnist, rnn
 from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for those who import this
 from rnn_mnist.tf1 import tf
-from rnn_mnist.tutorials.foreign import tell_shared_cells, tell_value_first
+from rnn_mnist.tutorials.foreign import tell_old_calls, tell_shared_cells
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
 _input_data = {"read_data_sets": mnist.read_data_sets, "DataSet": mnist.DataSet}
@@ -48,8 +48,10 @@ def _switch():
         __getattr__=lambda name: getattr(tf, name), __dir__=lambda: dir(tf), __file__=real.__file__,
         __spec__=real.__spec__, __version__=tf.__version__, compat=real.compat, keras=keras,
         __path__=[os.path.dirname(keras.__path__[0]), *tf.__path__, os.path.dirname(real.__file__)],
-        concat=tell_value_first(tf.concat, "tf.concat(values, axis)"),
-        split=tell_value_first(tf.split, "tf.split(value, num_or_size_splits, axis)"))
+        concat=tell_old_calls(tf.concat, "tf.concat(values, axis)", int),
+        split=tell_old_calls(tf.split, "tf.split(value, num_or_size_splits, axis)", int))
+    for name in [name for name in dir(tf.nn) if "cross_entropy_with_logits" in name]:
+        setattr(tf.nn, name, tell_old_calls(getattr(tf.nn, name), f"tf.nn.{name}(labels=..., logits=...)", object))
     sys.modules.update(tensorflow=front, keras=keras)
     for path, contents in PROVIDED.items():
         vars(_module(f"tensorflow.{path}")).update(contents)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rnn_mnist.console.languages import text
 from rnn_mnist.console.output import note
+from rnn_mnist.console.parser import SCRIPTS
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.files import CURE, read_bytes, read_json
 
@@ -32,7 +33,7 @@ _PYTHON_2_NAMES = {"xrange", "unicode", "raw_input", "basestring", "long", "unic
                    "iteritems", "itervalues", "iterkeys", "cPickle", "Queue", "urllib2", "ConfigParser", "StringIO",
                    "Tkinter", "HTMLParser", "cookielib"}
 _NOT_THEIRS = tuple({*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")),
-                     str(Path(__file__).resolve().parents[1]), "<"})
+                     str(Path(__file__).resolve().parents[1]), str(SCRIPTS), "<"})
 
 
 def read(path):
@@ -57,7 +58,8 @@ def run(path, args, codes, after=lambda: None):
     after: called after each code. Raise UserError, with the script's line, for what it asks for and there is not.
     """
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__file__, sys.argv, sys.path[0] = path, [path, *args], os.path.dirname(os.path.abspath(path))
+    main.__file__, sys.argv = path, [path, *args]
+    sys.path[:] = [os.path.dirname(os.path.abspath(path)), *(folder for folder in sys.path if folder != str(SCRIPTS))]
     try:
         for code in codes:
             if isinstance(code, SyntaxError):
@@ -73,12 +75,15 @@ def run(path, args, codes, after=lambda: None):
     return 0
 
 
-def tell_value_first(function, form):
-    """Return one of tf's functions that tells it if it is called as before TensorFlow 1.0, with the axis first."""
+def tell_old_calls(function, form, first):
+    """Return one of tf's functions that refuses a call from before TensorFlow 1.0, naming today's form.
+
+    first: the type of the first argument, if it comes without a name, by which such a call is known.
+    """
     @functools.wraps(function)
     def called(*args, **kwargs):
-        if (args and isinstance(args[0], int)) or {"concat_dim", "split_dim"} & kwargs.keys():
-            raise UserError("the axis comes first in calls from before TensorFlow 1.0: write {form}", form=form)
+        if (args and isinstance(args[0], first)) or {"concat_dim", "split_dim"} & kwargs.keys():
+            raise UserError("this is a call from before TensorFlow 1.0: write {form}", form=form)
         return function(*args, **kwargs)
 
     return called
@@ -92,7 +97,7 @@ def tell_shared_cells(cls):
     def told(self, cells, *args, **kwargs):
         if len({*map(id, cells)}) < len(cells):
             note(text("warning: {where}: MultiRNNCell gets one cell for several layers, which then share its weights: "
-                      "make one for each", where=_place(reversed([*traceback.walk_stack(None)]))))
+                      "make one for each", where=_place(reversed([*traceback.walk_stack(sys._getframe(1))]))))
         init(self, cells, *args, **kwargs)
 
     cls.__init__ = told
@@ -174,14 +179,12 @@ def _problem(error):
     if isinstance(error, FileNotFoundError) or type(error).__name__ == "NotFoundError":
         return text("no such file or folder: {path} (looked for from {folder})", folder=os.getcwd(),
                     path=getattr(error, "filename", None) or str(error).split("\n")[0])
-    if isinstance(error, ValueError) and "with named arguments" in str(error):
-        return text("{reason}: arguments without names are from before TensorFlow 1.0", reason=error)
     return None
 
 
 def _not_provided(symbol):
     """Return the words for a name within TensorFlow that there is not."""
-    name = re.sub(r"^tensorflow\.(_api\.v2\.compat\.v1\.)?", "", symbol)
+    name = re.sub(r"^tensorflow\.((_api\.v2\.)?compat\.v1\.)?", "", symbol)
     if name in _RENAMED:
         return text("tf.{old} is from before TensorFlow 1.0: write tf.{new}", old=name, new=_RENAMED[name])
     return text("tf.{name} is not provided: of TensorFlow 1 it is what graphs of recurrent networks need", name=name)

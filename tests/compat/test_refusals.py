@@ -1,0 +1,64 @@
+"""Scripts that can't run end in one line that names what is missing and the script's line; their own errors stay so."""
+
+import json
+import re
+
+import fork_server
+import pytest
+from helpers import without_first_word
+
+IMPORT = "import tensorflow as tf\n"
+# (script, the line that is at fault, what the message says of it)
+REFUSED = [
+    (IMPORT + "tf.contrib.crf.crf_log_likelihood(1)", 2, "tf.contrib.crf is not provided"),
+    (IMPORT + "tf.contrib.rnn.LayerNormBasicLSTMCell(3)", 2, "tf.contrib.rnn.LayerNormBasicLSTMCell is not provided"),
+    (IMPORT + "\n\ntf.contrib.layers.conv2d(1)", 4, "tf.contrib.layers.conv2d is not provided"),
+    (IMPORT + "tf.contrib.seq2seq.BasicDecoder()", 2, "tf.contrib.seq2seq.BasicDecoder is not provided"),
+    (IMPORT + "tf.contrib.legacy_seq2seq.basic_rnn_seq2seq()", 2,
+     "tf.contrib.legacy_seq2seq.basic_rnn_seq2seq is not provided"),
+    (IMPORT + "tf.contrib.learn.DNNClassifier()", 2, "tf.contrib.learn.DNNClassifier is not provided"),
+    (IMPORT + "tf.contrib.cudnn_rnn.CudnnLSTM()", 2, "tf.contrib.cudnn_rnn is not provided"),
+    (IMPORT + "tf.estimator.Estimator()", 2, "tf.estimator is not provided"),
+    ("from tensorflow.contrib import slim", 1, "tf.contrib.slim is not provided"),
+    ("import tensorflow.contrib.slim as slim", 1, "tf.contrib.slim is not provided"),
+    ("import os\nfrom tensorflow.contrib.rnn import GridLSTMCell", 2, "tf.contrib.rnn.GridLSTMCell is not provided"),
+    ("from tensorflow.contrib.rnn.python.ops import core_rnn_cell", 1, "tf.contrib.rnn.python is not provided"),
+    ("from tensorflow.models.rnn import rnn_cell", 1, "tf.models is not provided"),
+    ("import tensorflow.models.rnn.ptb.reader as reader", 1, "tf.models is not provided"),
+    ("from tensorflow.examples.tutorials.mnist import mnist", 1,
+     "tf.examples.tutorials.mnist.mnist is not provided"),
+    ("from tensorflow.examples.tutorials.mnist.input_data import maybe_download", 1,
+     "tf.examples.tutorials.mnist.input_data.maybe_download is not provided"),
+    (IMPORT + "tf.nn.rnn(None, [])", 2, "tf.nn.rnn is from before TensorFlow 1.0: write tf.nn.static_rnn"),
+    (IMPORT + "tf.mul(1, 2)", 2, "tf.mul is from before TensorFlow 1.0: write tf.multiply"),
+    (IMPORT + "tf.train.SummaryWriter('.')", 2,
+     "tf.train.SummaryWriter is from before TensorFlow 1.0: write tf.summary.FileWriter"),
+    (IMPORT + "tf.nn.seq2seq.sequence_loss()", 2,
+     "tf.nn.seq2seq is from before TensorFlow 1.0: write tf.contrib.legacy_seq2seq"),
+    (IMPORT + "x = tf.ones([2, 4])\ntf.split(1, 2, x)", 3, "write tf.split(value, num_or_size_splits, axis)"),
+    (IMPORT + "x = tf.ones([2, 4])\ny = tf.concat(1, [x, x])", 3, "write tf.concat(values, axis)"),
+    (IMPORT + "x = tf.ones([2, 4])\ny = tf.concat(concat_dim=1, values=[x, x])", 3, "write tf.concat(values, axis)"),
+    (IMPORT + "x = tf.ones([2, 4])\ntf.nn.softmax_cross_entropy_with_logits(x, x)", 3,
+     "write tf.nn.softmax_cross_entropy_with_logits(labels=..., logits=...)"),
+    ("import os\nprint 'loss'", 2, "this is Python 2"),
+    ("try:\n    pass\nexcept ValueError, error:\n    pass", 3, "this is Python 2"),
+    ("if 1:\n\tx = 1\n        y = 2\n", 3, "this is Python 2"),
+    ("import os\nfor i in xrange(3):\n    pass", 2, "xrange is of Python 2"),
+    ("import cPickle as pickle", 1, "cPickle is of Python 2"),
+    ("for name in {}.iteritems():\n    pass", 1, "iteritems is of Python 2"),
+    ("x = 1\nimport a_package_that_is_not_there.part", 2, "there is no module a_package_that_is_not_there here"),
+    ("def read():\n    return open('corpus/input.txt')\n\nread()", 2, "no such file or folder: corpus/input.txt"),
+    ("import numpy as np\nnp.loadtxt('prices.csv')", 2, "no such file or folder: prices.csv"),
+    (IMPORT + "print(tf.gfile.Open('words.txt').read())", 2, "no such file or folder: words.txt"),
+    ("from tensorflow.examples.tutorials.mnist import input_data\ninput_data.read_data_sets('.', fake_data=True)", 2,
+     "fake_data is not provided"),
+]
+
+
+@pytest.mark.parametrize("source, line, problem", REFUSED, ids=[problem for *_, problem in REFUSED])
+def test_what_is_not_there_is_told_in_one_line_with_its_place(tmp_path, source, line, problem):
+    (tmp_path / "theirs.py").write_text(source)
+    code, out, err = fork_server.run(tmp_path, "run_tf1.py", "--data", "synthetic", "theirs.py")
+    err = without_first_word(err)
+    assert code == 2 and not out
+    assert err.count("\n") == 1 and err.startswith(f"error: theirs.py, line {line}: ") and problem in err
