@@ -7,6 +7,7 @@ imported before TensorFlow; nothing else of ours imports it. use_tf1_seeds() the
 
 import importlib
 import os
+import re
 import sys
 import types
 
@@ -50,7 +51,7 @@ def _switch():
         __path__=[os.path.dirname(keras.__path__[0]), *tf.__path__, os.path.dirname(real.__file__)],
         concat=tell_old_calls(tf.concat, "tf.concat(values, axis)", int),
         split=tell_old_calls(tf.split, "tf.split(value, num_or_size_splits, axis)", int))
-    for name in [name for name in dir(tf.nn) if "cross_entropy_with_logits" in name]:
+    for name in [name for name in dir(tf.nn) if re.match("(sigmoid|(sparse_)?softmax)_cross_entropy", name)]:
         setattr(tf.nn, name, tell_old_calls(getattr(tf.nn, name), f"tf.nn.{name}(labels=..., logits=...)", object))
     sys.modules.update(tensorflow=front, keras=keras)
     for path, contents in PROVIDED.items():

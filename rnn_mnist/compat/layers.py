@@ -8,6 +8,7 @@ from rnn_mnist.tf1 import tf
 
 __all__ = ["flatten", "fully_connected", "l2_regularizer", "linear", "relu", "variance_scaling_initializer",
            "xavier_initializer", "xavier_initializer_conv2d"]
+_ZEROS = tf.zeros_initializer()
 
 
 def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=None, dtype=tf.float32):
@@ -28,30 +29,31 @@ def variance_scaling_initializer(factor=2.0, mode="FAN_IN", uniform=False, seed=
     return initializer
 
 
-_ZEROS = tf.zeros_initializer()
-xavier_initializer = xavier_initializer_conv2d = partial(variance_scaling_initializer, 1.0, "FAN_AVG", True)
+def xavier_initializer(uniform=True, seed=None, dtype=tf.float32):
+    """Return Glorot's initializer."""
+    return variance_scaling_initializer(1.0, "FAN_AVG", uniform, seed, dtype)
 
 
 def fully_connected(inputs, num_outputs, activation_fn=tf.nn.relu, normalizer_fn=None, normalizer_params=None,
-                    weights_initializer=None, weights_regularizer=None,
-                    biases_initializer=_ZEROS, biases_regularizer=None, reuse=None, trainable=True,
-                    scope=None):
+                    weights_initializer=None, weights_regularizer=None, biases_initializer=_ZEROS,
+                    biases_regularizer=None, reuse=None, trainable=True, scope=None):
     """Return [..., num_outputs] of inputs [..., n] by the variables `weights` and `biases` of the scope."""
     with tf.variable_scope(scope, "fully_connected", [inputs], reuse=reuse):
         inputs = tf.convert_to_tensor(inputs)
         variable = partial(tf.get_variable, dtype=inputs.dtype.base_dtype, trainable=trainable)
         weights = variable("weights", [inputs.shape[-1], num_outputs], initializer=weights_initializer,
                            regularizer=weights_regularizer)
-        outputs = partial(tf.tensordot, axes=1) if inputs.shape.rank > 2 else tf.matmul
+        outputs = tf.tensordot(inputs, weights, 1) if inputs.shape.rank > 2 else tf.matmul(inputs, weights)
         if normalizer_fn:
-            outputs = normalizer_fn(outputs(inputs, weights), **(normalizer_params or {}))
+            outputs = normalizer_fn(outputs, **(normalizer_params or {}))
         elif biases_initializer:
-            biases = variable("biases", [num_outputs], initializer=biases_initializer, regularizer=biases_regularizer)
-            outputs = tf.nn.bias_add(outputs(inputs, weights), biases)
+            outputs = tf.nn.bias_add(outputs, variable("biases", [num_outputs], initializer=biases_initializer,
+                                                       regularizer=biases_regularizer))
         return activation_fn(outputs) if activation_fn else outputs
 
 
 linear, relu, flatten = partial(fully_connected, activation_fn=None), fully_connected, tf.layers.flatten
+xavier_initializer_conv2d = xavier_initializer
 
 
 def l2_regularizer(scale, scope=None):
