@@ -1,4 +1,4 @@
-"""What is provided of TensorFlow 1, used as its scripts use it, beside NumPy or the documentation of TensorFlow 1.15."""
+"""What is provided of TensorFlow 1, used as scripts use it, beside NumPy or what its documentation says."""
 
 import json
 
@@ -112,7 +112,8 @@ evaluate(glorot=layers.xavier_initializer(seed=1)(shape),
          kernel=layers.xavier_initializer_conv2d(seed=1)([3, 4, 50, 20]),
          fan_out=layers.variance_scaling_initializer(factor=1.0, mode="FAN_OUT", uniform=True, seed=1)(shape))
 """)
-    variances = {"glorot": 1 / 250, "glorot_normal": 1 / 250, "he": 2 / 300, "kernel": 1 / (12 * 35), "fan_out": 1 / 200}
+    variances = {"glorot": 1 / 250, "glorot_normal": 1 / 250, "he": 2 / 300, "kernel": 1 / (12 * 35),
+                 "fan_out": 1 / 200}
     for name, variance in variances.items():  # within five standard errors, and 1.3 for what is cut off is rounded
         assert np.var(found[name]) == pytest.approx(variance, rel=0.04), name
     assert np.abs(found["glorot"]).max() == pytest.approx(np.sqrt(3 / 250), rel=1e-3)
@@ -151,7 +152,8 @@ evaluate(outputs=tf.stack(outputs), decoded=tf.stack(decoded), looped=tf.stack(l
 
     np.testing.assert_allclose(found["outputs"], [*rnn("a", step)], rtol=1e-5)
     np.testing.assert_allclose(found["decoded"], [*rnn("b", step)], rtol=1e-5)
-    np.testing.assert_allclose(found["looped"], [*rnn("c", lambda t, output: output * t if t else step(0, 0))], rtol=1e-5)
+    looped = rnn("c", lambda t, output: output * t if t else step(0, 0))
+    np.testing.assert_allclose(found["looped"], [*looped], rtol=1e-5)
     hidden = np.stack([*rnn("d/output_projection_wrapper", step)], axis=1)
     kernel, bias = (found[f"d/output_projection_wrapper/{name}"] for name in ("kernel", "bias"))
     np.testing.assert_allclose(found["projected"], np.maximum(hidden @ kernel + bias, 0), rtol=1e-5)

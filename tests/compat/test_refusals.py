@@ -1,7 +1,5 @@
 """Scripts that can't run end in one line that names what is missing and the script's line; their own errors stay so."""
 
-import json
-import re
 
 import fork_server
 import pytest

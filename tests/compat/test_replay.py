@@ -106,7 +106,8 @@ if way == "wrapper":
 outputs, states = tf.nn.dynamic_rnn(cell, X, dtype=tf.float32)
 if way != "wrapper":
     stacked = tf.reshape(outputs, [-1, 100])
-    stacked = layers.fully_connected(stacked, 1, activation_fn=None) if way == "contrib" else tf.layers.dense(stacked, 1)
+    dense = layers.linear if way == "contrib" else tf.layers.dense
+    stacked = dense(stacked, 1)
     outputs = tf.reshape(stacked, [-1, 20, 1])
 loss = tf.reduce_mean(tf.square(outputs - y))
 training_op = tf.train.AdamOptimizer(learning_rate=0.001).minimize(loss)
