@@ -8,7 +8,6 @@ of TensorFlow 1 is there, MNIST comes from where all data here comes from, plt.s
 and with TensorFlow 1's operation seeds a script's seed gives the numbers that its book prints.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -24,7 +23,7 @@ def main():
     """Parse, put TensorFlow 1 in place, run the script; its exit code is ours."""
     parser = Parser(__doc__)
     parser.add_argument("script", metavar="SCRIPT", help="a .py or .ipynb file")
-    parser.add_argument("args", metavar="ARGS", nargs=argparse.REMAINDER, help="its arguments")
+    parser.add_argument("args", metavar="ARGS", nargs="...", help="its arguments")
     parser.add_argument("--seeds", choices=("tf1", "tf2"), default="tf1",
                         help="what seeds random operations that have no seed: TensorFlow 1's rule or today's")
     add_data_flags(parser, "data", "data_dir", "offline")

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path("rnn_mnist")
 # From the ground up: each part, a core module or a folder, may import itself and those on earlier lines.
 ORDER = ["console", "cells", "config", "files", "datasets", "data", "tf1", "fused", "recurrence", "graph", "session",
-         "checkpoint", "run", "train", "plots", "export", "tutorials", "analysis", "sweep", "__main__"]
+         "checkpoint", "run", "train", "plots", "export", "tutorials", "compat", "analysis", "sweep", "__main__"]
 # What the API's methods and the end of a training reach for, when they are called and not before.
 LAZILY_UPWARDS = {("run", "plots"), ("run", "analysis"), ("run", "export"), ("run", "train"),
                    ("train", "export")}
@@ -68,7 +68,7 @@ def test_no_import_comes_back_to_where_it_began():
 @pytest.mark.parametrize("module", MODULES)
 def test_tensorflow_is_imported_through_its_one_door(module):
     direct = {name for name in imports(MODULES[module]) if part(name) in ("tensorflow", "tf_keras", "keras")}
-    assert not direct or module == "tf1"
+    assert not direct or module in ("tf1", "compat.seeds")  # which patches what TensorFlow does not give away
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if part(name) in LIGHT or name == FACADE])
@@ -83,8 +83,9 @@ def test_light_modules_stay_light(module):
 
 def test_the_core_is_read_in_an_hour_and_the_wings_are_few():
     folders = [path.name for path in PACKAGE.iterdir() if path.is_dir() and not path.name.startswith("__")]
-    assert len(folders) <= 7 and set(folders) <= set(ORDER)
+    assert len(folders) <= 8 and set(folders) <= set(ORDER)
     assert sum(len(path.read_text().splitlines()) for path in PACKAGE.glob("*.py")) < 2200
+    assert sum(len(path.read_text().splitlines()) for path in (PACKAGE / "compat").glob("*.py")) <= 300
 
 
 @pytest.mark.parametrize("path", sorted(Path("scripts").glob("*.py")), ids=lambda path: path.stem)

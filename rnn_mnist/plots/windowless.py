@@ -19,5 +19,5 @@ def show(*, block=None):
         for number in plt.get_fignums():
             path = f"{Path(sys.argv[0]).stem}-figure-{next(_numbers)}.png"
             plt.figure(number).savefig(path)
-            note(text("figure : {path}", path=path))
+            note(text("written : {path}", path=path))
         plt.close("all")

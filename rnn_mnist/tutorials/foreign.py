@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import sysconfig
+import textwrap
 import traceback
 import types
 from pathlib import Path
@@ -48,7 +49,7 @@ def read(path):
             codes += _cell_codes(source, name) if isinstance(source, str) else [compile(source, name, "exec")]
         except SyntaxError as error:
             _refuse(error)
-            codes.append(error)
+            codes.append(error.with_traceback(None))
     return codes
 
 
@@ -126,12 +127,15 @@ def _cell_codes(source, name):
 
 
 def _without_magics(source, name):
-    """Return a cell's source with `pass` for IPython's lines, which are noted; %time only times what follows it."""
+    """Return a cell's source with `pass` for IPython's lines, which are noted; %time only times what follows it.
+
+    A cell that is indented as a whole is none the worse for it, as in IPython.
+    """
     try:
         ast.parse(source)
         return source
     except SyntaxError:
-        source = re.sub(r"(?m)^(\s*)%{1,2}(?:time|timeit|prun|capture)\b[ \t]*", r"\1", source)
+        source = re.sub(r"(?m)^(\s*)%{1,2}(?:time|timeit|prun|capture)\b[ \t]*", r"\1", textwrap.dedent(source))
     lines, foreign = source.split("\n"), source.lstrip().startswith("%%")
     for i, line in enumerate(lines):
         if magic := _MAGIC.match(line):

@@ -81,14 +81,14 @@ def test_a_notebook_runs_cell_by_cell(tmp_path):
     out, err = run(tmp_path, notebook(
         "%matplotlib inline\nimport tensorflow as tf\n!pip install tensorflow==1.4\nx = 3\nx", ["y = x + 1\n", "y;"],
         "try:\n    %tensorflow_version 1.x\nexcept Exception:\n    pass\n%time z = y * 2\n'{}'.format(z)",
-        "%%bash\nrm -r /", "%%time\nprint(z", "def f():\n    return missing\n\n\nf()"), code=1, name="theirs.ipynb")
+        "%%bash\nrm -r important", "    # indented\n    w = 1\n", "%%time\nprint(z", "def f():\n    return missing\n\n\nf()"), code=1, name="theirs.ipynb")
     assert out == "3\n'8'\n"
     lines = [line for line in err.splitlines() if line.startswith("passed over: ")]
     assert lines == ["passed over: theirs.ipynb, cell 1: %matplotlib inline",
                      "passed over: theirs.ipynb, cell 1: !pip install tensorflow==1.4",
                      "passed over: theirs.ipynb, cell 3: %tensorflow_version 1.x",
                      "passed over: theirs.ipynb, cell 4: %%bash"]
-    assert 'File "theirs.ipynb, cell 5", line 2' in err and "SyntaxError" in err
+    assert 'File "theirs.ipynb, cell 6", line 2' in err and "SyntaxError" in err
 
 
 def test_an_error_in_a_cell_shows_the_cells_lines(tmp_path):
@@ -111,7 +111,7 @@ def test_figures_are_saved_where_no_window_opens(tmp_path):
     done = subprocess.run([sys.executable, Path("scripts/run_tf1.py").resolve(), "theirs.ipynb"], cwd=tmp_path,
                           env=user_environment(), capture_output=True, text=True)
     names = [f"theirs-figure-{n}.png" for n in range(1, 6)]
-    assert without_first_word(done.stderr).splitlines() == [f"figure : {name}" for name in names]
+    assert without_first_word(done.stderr).splitlines() == [f"written : {name}" for name in names]
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in names)
 
 

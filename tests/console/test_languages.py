@@ -13,6 +13,7 @@ import pytest
 from rnn_mnist.console import languages
 from rnn_mnist.console.tables import markdown, table
 from rnn_mnist.export import web_page
+from rnn_mnist.tutorials import foreign
 
 SOURCES = [*Path("rnn_mnist").rglob("*.py"), *Path("scripts").rglob("*.py")]
 KOREAN = languages.korean()
@@ -52,7 +53,9 @@ NOT_SAID = {
     "in batches", "instruction sets",  # keys of our own
     "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
     "python scripts/{}.py",  # commands
-    "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed"}  # looked for in others' texts
+    "tf.concat(values, axis)", "tf.split(value, num_or_size_splits, axis)",  # calls
+    "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed", "cannot import name '(\\w+)'",
+    foreign._PYTHON_2.pattern}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
     ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
