@@ -20,7 +20,7 @@ from rnn_mnist.tf1 import tf
 from rnn_mnist.tutorials.foreign import tell_old_calls, tell_shared_cells
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
-_input_data = {"read_data_sets": mnist.read_data_sets, "DataSet": mnist.DataSet}
+_input_data = {"read_data_sets": mnist.read_data_sets}
 PROVIDED = {  # within tensorflow
     "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
     "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,

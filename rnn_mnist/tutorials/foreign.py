@@ -1,6 +1,7 @@
 """A script or notebook of others: read, run as Python does, what it asks for in vain told in one line."""
 
 import ast
+import copy
 import functools
 import linecache
 import os
@@ -91,17 +92,31 @@ def tell_old_calls(function, form, first):
 
 
 def tell_shared_cells(cls):
-    """Have MultiRNNCell say, with the script's line, where its layers are one cell and share their weights."""
-    init = cls.__init__
+    """Have MultiRNNCell say, with the script's line, where its layers are one cell and share their weights.
+
+    If they can't, since that cell's outputs are not as wide as the inputs, each gets its own, as in TensorFlow 1.0.
+    """
+    init, call = cls.__init__, cls.call
+
+    def warn(sentence):
+        note(text(sentence, where=_place(reversed([*traceback.walk_stack(sys._getframe(1))]))))
 
     @functools.wraps(init)
-    def told(self, cells, *args, **kwargs):
+    def told_init(self, cells, *args, **kwargs):
         if len({*map(id, cells)}) < len(cells):
-            note(text("warning: {where}: MultiRNNCell gets one cell for several layers, which then share its weights: "
-                      "make one for each", where=_place(reversed([*traceback.walk_stack(sys._getframe(1))]))))
+            warn("warning: {where}: MultiRNNCell gets one cell for several layers, which then share its weights: make "
+                 "one for each")
         init(self, cells, *args, **kwargs)
 
-    cls.__init__ = told
+    @functools.wraps(call)
+    def told_call(self, inputs, *args, **kwargs):
+        if len({*map(id, self._cells)}) < len(self._cells) and inputs.shape[-1] != self._cells[0].output_size:
+            warn("warning: {where}: these layers have weights of their own, as in TensorFlow 1.0: the inputs' width is "
+                 "not that of the layers")
+            self._cells = [copy.deepcopy(cell) for cell in self._cells]  # none of them has weights yet
+        return call(self, inputs, *args, **kwargs)
+
+    cls.__init__, cls.call = told_init, told_call
 
 
 def _cells(path):

@@ -128,6 +128,17 @@ tf.nn.rnn_cell.MultiRNNCell([cell, cell])
     assert places == ["6", "7"] and err.count("\n") == 2
 
 
+def test_one_cell_whose_layers_can_not_share_weights_has_them_apart_as_in_tensorflow_1_0(tmp_path):
+    out, err = run(tmp_path, START + """
+cell = tf.contrib.rnn.DropoutWrapper(tf.contrib.rnn.GRUCell(5), output_keep_prob=0.5)
+cells = tf.contrib.rnn.MultiRNNCell([cell] * 2)
+tf.nn.dynamic_rnn(cells, tf.zeros([1, 4, 3]), dtype=tf.float32)
+print([variable.shape.as_list() for variable in tf.trainable_variables() if "gates/kernel" in variable.name])
+""")
+    assert out == "[[8, 10], [10, 10]]\n"
+    assert re.findall(r"^warning: theirs.py, line (\d): ", err, re.M) == ["4", "5"] and err.count("\n") == 2
+
+
 SEEDS = START + """
 tf.set_random_seed(42)
 tf.constant(1.0)
