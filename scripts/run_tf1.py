@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loading, run
 from rnn_mnist.console.languages import text
-from rnn_mnist.tutorials import foreign
+from rnn_mnist.tutorials import user_script
 
-WINDOWLESS = "module://rnn_mnist.plots.windowless"
+HEADLESS = "module://rnn_mnist.plots.headless"
 
 
 def main():
@@ -31,20 +31,21 @@ def main():
     args = parser.parse_args()
     if Path(args.script).suffix not in (".py", ".ipynb"):
         parser.error(text("{script}: must be a .py or .ipynb file", script=args.script))
-    codes = foreign.read(args.script)
-    if not sys.stdout.isatty():
-        os.environ.setdefault("MPLBACKEND", WINDOWLESS)
+    codes = user_script.read(args.script)
+    has_display = sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
+    if not (sys.stdout.isatty() and has_display):
+        os.environ.setdefault("MPLBACKEND", HEADLESS)
     loading("TensorFlow")
     from rnn_mnist import compat
     compat.mnist.sources.update(data=args.data, data_dir=args.data_dir, offline=args.offline)
     if args.seeds == "tf1":
         compat.use_tf1_seeds()
-    return foreign.run(args.script, args.args, codes, show_figures)
+    return user_script.run(args.script, args.args, codes, show_figures)
 
 
 def show_figures():
     """Write the figures that are open, as a notebook shows those of a cell, and as windows show the last of a loop."""
-    if os.environ.get("MPLBACKEND") == WINDOWLESS and "matplotlib.pyplot" in sys.modules:
+    if os.environ.get("MPLBACKEND") == HEADLESS and "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].show(block=True)
 
 

@@ -17,7 +17,7 @@ from absl import flags
 from rnn_mnist.compat import layers, mnist, rnn
 from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for those who import this
 from rnn_mnist.tf1 import tf
-from rnn_mnist.tutorials.foreign import tell_old_calls, tell_shared_cells
+from rnn_mnist.tutorials.user_script import tell_old_calls, tell_shared_cells
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
 _input_data = {"read_data_sets": mnist.read_data_sets}

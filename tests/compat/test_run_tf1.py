@@ -66,7 +66,7 @@ def test_the_scripts_own_errors_come_out_as_they_are(tmp_path, source, last, kin
 
 @pytest.mark.parametrize("name, content, problem", [
     ("absent.py", None, "absent.py: cannot be read (No such file or directory)"),
-    ("theirs.txt", "", "theirs.txt: must be a .py or .ipynb file"),
+    ("theirs.py", "x = 1\0", "theirs.py: is not text"), ("theirs.txt", "", "theirs.txt: must be a .py or .ipynb file"),
     ("theirs.ipynb", "{", "theirs.ipynb: not valid JSON"), ("theirs.ipynb", "{}", "theirs.ipynb: is not a notebook"),
     ("theirs.ipynb", '{"cells": [{"cell_type": "code", "source": 1}]}', "theirs.ipynb: is not a notebook"),
     ("theirs.ipynb", notebook("x = 1", "print x"), "theirs.ipynb, cell 2, line 1: this is Python 2")])
@@ -202,7 +202,7 @@ before = random_seed.get_seed, tensor_array_ops._GraphTensorArray.size, tf.nn.so
 root = pathlib.Path(rnn_mnist.__file__).parent
 for path in root.rglob("*.py"):
     name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
-    if not name.startswith(("rnn_mnist.compat", "rnn_mnist.__main__", "rnn_mnist.sweep", "rnn_mnist.plots.windowless")):
+    if not name.startswith(("rnn_mnist.compat", "rnn_mnist.__main__", "rnn_mnist.sweep", "rnn_mnist.plots.headless")):
         importlib.import_module(name)
 import tensorflow as again
 assert before == (random_seed.get_seed, tensor_array_ops._GraphTensorArray.size,

@@ -13,7 +13,7 @@ import pytest
 from rnn_mnist.console import languages
 from rnn_mnist.console.tables import markdown, table
 from rnn_mnist.export import web_page
-from rnn_mnist.tutorials import foreign
+from rnn_mnist.tutorials import user_script
 
 SOURCES = [*Path("rnn_mnist").rglob("*.py"), *Path("scripts").rglob("*.py")]
 KOREAN = languages.korean()
@@ -55,7 +55,7 @@ NOT_SAID = {
     "python scripts/{}.py",  # commands
     "tf.concat(values, axis)", "tf.split(value, num_or_size_splits, axis)",  # calls
     "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed", "cannot import name '(\\w+)'",
-    foreign._PYTHON_2.pattern}  # looked for in others' texts
+    user_script._PYTHON_2.pattern}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
     ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",

@@ -51,6 +51,8 @@ def read(path):
         except SyntaxError as error:
             _refuse(error)
             codes.append(error.with_traceback(None))
+        except ValueError:  # a null byte
+            raise UserError("{path}: is not text: {cure}", path=name, cure=text(CURE)) from None
     return codes
 
 
@@ -151,12 +153,12 @@ def _without_magics(source, name):
         return source
     except SyntaxError:
         source = re.sub(r"(?m)^(\s*)%{1,2}(?:time|timeit|prun|capture)\b[ \t]*", r"\1", textwrap.dedent(source))
-    lines, foreign = source.split("\n"), source.lstrip().startswith("%%")
+    lines, is_foreign = source.split("\n"), source.lstrip().startswith("%%")
     for i, line in enumerate(lines):
         if magic := _MAGIC.match(line):
             note(text("passed over: {name}: {line}", name=name, line=line.strip()))
             lines[i] = magic[1] + "pass"
-    return "" if foreign else "\n".join(lines)
+    return "" if is_foreign else "\n".join(lines)
 
 
 def _place(frames):
