@@ -44,9 +44,10 @@ def main():
 
 
 def show_figures():
-    """Write the figures that are open, as a notebook shows those of a cell, and as windows show the last of a loop."""
+    """Write the figures that are left: of a notebook's cell, the last of an animation, or where Agg was chosen."""
     if os.environ.get("MPLBACKEND") == HEADLESS and "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].show(block=True)
+        from rnn_mnist.plots import headless
+        headless.show(block=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ _input_data = {"read_data_sets": mnist.read_data_sets}
 PROVIDED = {  # within tensorflow
     "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
     "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
+                    "LSTMBlockCell": tf.nn.rnn_cell.BasicLSTMCell, "GRUBlockCellV2": tf.nn.rnn_cell.GRUCell,
                     "static_rnn": tf.nn.static_rnn, "static_bidirectional_rnn": tf.nn.static_bidirectional_rnn,
                     "static_state_saving_rnn": tf.nn.static_state_saving_rnn},
     "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},

@@ -39,7 +39,7 @@ _NOT_THEIRS = tuple({*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib"
 
 
 def read(path):
-    """Return the code objects of a .py or .ipynb, in order; in the place of a cell that is no Python, its SyntaxError.
+    """Return the code objects of a .py or .ipynb, in order; in the place of one that is no Python, the error.
 
     Lines of IPython's are passed over with a note. Raise UserError if the file can't be read or is Python 2.
     """
@@ -48,11 +48,9 @@ def read(path):
     for name, source in sources.items():
         try:
             codes += _cell_codes(source, name) if isinstance(source, str) else [compile(source, name, "exec")]
-        except SyntaxError as error:
+        except (SyntaxError, ValueError) as error:  # ValueError: a null byte
             _refuse(error)
             codes.append(error.with_traceback(None))
-        except ValueError:  # a null byte
-            raise UserError("{path}: is not text: {cure}", path=name, cure=text(CURE)) from None
     return codes
 
 
@@ -66,7 +64,7 @@ def run(path, args, codes, after=lambda: None):
     sys.path[:] = [os.path.dirname(os.path.abspath(path)), *(folder for folder in sys.path if folder != str(SCRIPTS))]
     try:
         for code in codes:
-            if isinstance(code, SyntaxError):
+            if isinstance(code, Exception):
                 raise code
             exec(code, vars(main))
             after()
