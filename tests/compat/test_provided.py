@@ -2,10 +2,10 @@
 
 import json
 
-import fork_server
 import numpy as np
 import pytest
-from helpers import SMALL, without_first_word
+from helpers import SMALL
+from user_scripts import run_tf1
 
 START = "import json\nimport numpy as np\nimport tensorflow as tf\n"
 EVALUATE = """
@@ -17,17 +17,9 @@ def evaluate(**fetches):
 """
 
 
-def run(folder, source, *args, code=0, name="theirs.py"):
-    """Return (stdout, stderr) of a script that scripts/run_tf1.py runs and that ends with an exit code."""
-    (folder / name).write_text(source)
-    found, out, err = fork_server.run(folder, "run_tf1.py", *args, name)
-    assert found == code, err
-    return out, without_first_word(err)
-
-
-def values(folder, source, *args):
+def values(folder, source, *flags):
     """Return what evaluate(...) at the end of a script found, as arrays."""
-    out, err = run(folder, START + EVALUATE + source, *args)
+    out, err = run_tf1(folder, START + EVALUATE + source, flags=flags)
     assert not err
     return {name: np.array(value) for name, value in json.loads(out).items()}
 
@@ -215,13 +207,13 @@ evaluate(X=X, y=y, X_test=X_test, y_test=y_test, types=[str(array.dtype) for arr
 
 
 def test_synthetic_digits_are_told_aloud(tmp_path):
-    _, err = run(tmp_path, "from tensorflow.examples.tutorials.mnist import input_data\n"
-                           "input_data.read_data_sets('MNIST_data')", "--offline")
+    _, err = run_tf1(tmp_path, "from tensorflow.examples.tutorials.mnist import input_data\n"
+                           "input_data.read_data_sets('MNIST_data')", flags=["--offline"])
     assert "USING SYNTHETIC DIGITS" in err and "not MNIST scores" in err
 
 
 def test_flags_main_and_files(tmp_path):
-    out, err = run(tmp_path, START + """
+    out, err = run_tf1(tmp_path, START + """
 tf.app.flags.DEFINE_string("log_dir", "logs", "where")
 tf.flags.DEFINE_integer("hidden", 3, "units")
 FLAGS = tf.flags.FLAGS

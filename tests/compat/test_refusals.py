@@ -1,9 +1,8 @@
 """Scripts that can't run end in one line that names what is missing and the script's line; their own errors stay so."""
 
 
-import fork_server
 import pytest
-from helpers import without_first_word
+from user_scripts import run_tf1
 
 IMPORT = "import tensorflow as tf\n"
 # (script, the line that is at fault, what the message says of it)
@@ -55,8 +54,6 @@ REFUSED = [
 
 @pytest.mark.parametrize("source, line, problem", REFUSED, ids=[problem for *_, problem in REFUSED])
 def test_what_is_not_there_is_told_in_one_line_with_its_place(tmp_path, source, line, problem):
-    (tmp_path / "theirs.py").write_text(source)
-    code, out, err = fork_server.run(tmp_path, "run_tf1.py", "--data", "synthetic", "theirs.py")
-    err = without_first_word(err)
-    assert code == 2 and not out
-    assert err.count("\n") == 1 and err.startswith(f"error: theirs.py, line {line}: ") and problem in err
+    out, err = run_tf1(tmp_path, source, flags=["--data", "synthetic"], code=2)
+    assert not out and err.count("\n") == 1
+    assert err.startswith(f"error: theirs.py, line {line}: ") and problem in err

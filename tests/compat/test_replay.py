@@ -5,9 +5,9 @@ The figures are those of A. Geron's handson-ml, chapter 14, of TensorFlow 1.15; 
 
 import json
 
-import fork_server
 import numpy as np
 import pytest
+from user_scripts import run_tf1
 
 # The arrays of the chapter's first section, in order: two steps by hand, static_rnn, static_rnn over an unstacked
 # tensor, dynamic_rnn, dynamic_rnn with lengths and its states.
@@ -148,16 +148,8 @@ with tf.Session() as session:
 """
 
 
-def printed(folder, source, *args):
-    """Return what a script prints that scripts/run_tf1.py runs to its end."""
-    (folder / "script.py").write_text(source)
-    code, out, err = fork_server.run(folder, "run_tf1.py", "script.py", *args)
-    assert code == 0, err
-    return out
-
-
 def test_the_arrays_of_the_first_section(tmp_path):
-    found = json.loads(printed(tmp_path, FIRST_SECTION))
+    found = json.loads(run_tf1(tmp_path, FIRST_SECTION)[0])
     assert sorted(found) == sorted(PUBLISHED)
     for name, published in PUBLISHED.items():
         np.testing.assert_allclose(found[name], np.array(published.split(), np.float32), rtol=0, atol=3e-7,
@@ -166,11 +158,10 @@ def test_the_arrays_of_the_first_section(tmp_path):
 
 @pytest.mark.parametrize("way, published", [("dense", 13.907029), ("contrib", 13.907029), ("wrapper", 11.967254)])
 def test_the_first_error_of_the_time_series(tmp_path, way, published):
-    assert float(printed(tmp_path, TIME_SERIES, way)) == pytest.approx(published, abs=3e-6)  # 3 steps of float32
+    assert float(run_tf1(tmp_path, TIME_SERIES, way)[0]) == pytest.approx(published, abs=3e-6)  # 3 steps of float32
 
 
+@pytest.mark.slow
 def test_the_first_epochs_on_mnist(tmp_path, mnist_dir):
-    (tmp_path / "script.py").write_text(MNIST)
-    code, out, err = fork_server.run(tmp_path, "run_tf1.py", "--data-dir", mnist_dir, "script.py")
-    assert code == 0, err
-    assert out.split("\n")[:2] == ["0.9533 0.9322 0.1928 0.9288", "0.9600 0.9530 0.1873 0.9471"]
+    out, _ = run_tf1(tmp_path, MNIST, flags=["--data-dir", mnist_dir])
+    assert out == "0.9533 0.9322 0.1928 0.9288\n0.9600 0.9530 0.1873 0.9471\n"

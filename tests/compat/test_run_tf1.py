@@ -9,18 +9,11 @@ from pathlib import Path
 import fork_server
 import pytest
 from helpers import ISA, user_environment, without_first_word
+from user_scripts import run_tf1
 
 from rnn_mnist.run import Run
 
 START = "import tensorflow as tf\n"
-
-
-def run(folder, source, *args, before=(), code=0, name="theirs.py"):
-    """Return (stdout, stderr) of a script that scripts/run_tf1.py runs and that ends with an exit code."""
-    (folder / name).write_text(source)
-    found, out, err = fork_server.run(folder, "run_tf1.py", *before, name, *args)
-    assert found == code, err
-    return out, without_first_word(err)
 
 
 def notebook(*sources, **cell):
@@ -34,7 +27,7 @@ def test_a_script_is_the_main_module_with_its_own_arguments_and_folder(tmp_path)
     (tmp_path / "course").mkdir()
     (tmp_path / "course/reader.py").write_text("def read(path):\n    return open(path).read()\n")
     (tmp_path / "here.txt").write_text("read from the working folder")
-    out, err = run(tmp_path, """
+    out, err = run_tf1(tmp_path, """
 import argparse, sys
 import reader
 parser = argparse.ArgumentParser()
@@ -58,7 +51,7 @@ if __name__ == "__main__":
     ("x = (1,\ny = 2", 1, "SyntaxError: "),
     ("raise KeyError('a')", 1, "KeyError: 'a'")])
 def test_the_scripts_own_errors_come_out_as_they_are(tmp_path, source, last, kind):
-    _, err = run(tmp_path, source, code=1)
+    _, err = run_tf1(tmp_path, source, code=1)
     frames, found, _ = err.partition(f"\n{kind}")
     places = re.findall(r'File "([^"]*)", line (\d+)', frames)
     assert found and places[0][0] == "theirs.py" and ("theirs.py", str(last)) in places and "rnn_mnist" not in frames
@@ -78,7 +71,7 @@ def test_a_file_that_is_no_script_is_told_in_one_line(tmp_path, name, content, p
 
 
 def test_a_notebook_runs_cell_by_cell(tmp_path):
-    out, err = run(tmp_path, notebook(
+    out, err = run_tf1(tmp_path, notebook(
         "%matplotlib inline\nimport tensorflow as tf\n!pip install tensorflow==1.4\nx = 3\nx", ["y = x + 1\n", "y;"],
         "try:\n    %tensorflow_version 1.x\nexcept Exception:\n    pass\n%time z = y * 2\n'{}'.format(z)",
         "%%bash\nls\n", "    # indented\n    w = 1\n", "%%time\nprint(z"), code=1, name="theirs.ipynb")
@@ -92,14 +85,14 @@ def test_a_notebook_runs_cell_by_cell(tmp_path):
 
 
 def test_an_error_in_a_cell_shows_the_cells_lines(tmp_path):
-    _, err = run(tmp_path, notebook("1", "def f():\n    return missing\n", "f()"), code=1, name="theirs.ipynb")
+    _, err = run_tf1(tmp_path, notebook("1", "def f():\n    return missing\n", "f()"), code=1, name="theirs.ipynb")
     assert 'File "theirs.ipynb, cell 3", line 1' in err
     assert 'File "theirs.ipynb, cell 2", line 2, in f\n    return missing' in err
 
 
 def test_a_notebook_of_the_old_format(tmp_path):
     old = {"worksheets": [{"cells": [{"cell_type": "code", "input": ["print('old')"], "language": "python"}]}]}
-    assert run(tmp_path, json.dumps(old), name="theirs.ipynb") == ("old\n", "")
+    assert run_tf1(tmp_path, json.dumps(old), name="theirs.ipynb") == ("old\n", "")
 
 
 def test_figures_are_saved_where_no_window_opens(tmp_path):
@@ -117,7 +110,7 @@ def test_figures_are_saved_where_no_window_opens(tmp_path):
 
 
 def test_one_cell_for_several_layers_is_warned_of_with_the_line(tmp_path):
-    out, err = run(tmp_path, START + """
+    out, err = run_tf1(tmp_path, START + """
 from tensorflow.contrib import rnn
 cell = rnn.BasicRNNCell(3)
 rnn.MultiRNNCell([rnn.BasicRNNCell(3), rnn.BasicRNNCell(3)])
@@ -130,7 +123,7 @@ tf.nn.rnn_cell.MultiRNNCell([cell, cell])
 
 
 def test_one_cell_whose_layers_can_not_share_weights_has_them_apart_as_in_tensorflow_1_0(tmp_path):
-    out, err = run(tmp_path, START + """
+    out, err = run_tf1(tmp_path, START + """
 cell = tf.contrib.rnn.DropoutWrapper(tf.contrib.rnn.GRUCell(5), output_keep_prob=0.5)
 cells = tf.contrib.rnn.MultiRNNCell([cell] * 2)
 tf.nn.dynamic_rnn(cells, tf.zeros([1, 4, 3]), dtype=tf.float32)
@@ -156,22 +149,22 @@ print(len(found), {seed for _, seed, _ in found}, [own for _, _, own in found if
 
 
 def test_operations_without_a_seed_take_their_number_as_in_tensorflow_1(tmp_path):
-    out, _ = run(tmp_path, SEEDS)
+    out, _ = run_tf1(tmp_path, SEEDS)
     assert out.startswith("6 {42} [5] True ")
-    out, _ = run(tmp_path, SEEDS, before=["--seeds", "tf2"])
+    out, _ = run_tf1(tmp_path, SEEDS, flags=["--seeds", "tf2"])
     assert out.startswith("6 {42} [5] False [0, 1, 2]")
 
 
 def test_a_tensorflow_that_takes_other_seeds_is_told_in_one_line(tmp_path):
     """Stands for a version in which one of the two private functions that are patched is not what it was."""
-    _, err = run(tmp_path, """
+    _, err = run_tf1(tmp_path, """
 import types
 import rnn_mnist.compat
 from tensorflow.python.framework import random_seed
 from tensorflow.python.ops import random_ops
 random_ops.random_seed = types.SimpleNamespace(get_seed=random_seed.get_seed)
 rnn_mnist.compat.use_tf1_seeds()
-""", before=["--seeds", "tf2"], code=2)
+""", flags=["--seeds", "tf2"], code=2)
     assert re.fullmatch(r"error: theirs.py, line 7: TensorFlow \S+ does not take TensorFlow 1's seeds: .*--seeds tf2\n",
                         err)
 
@@ -179,7 +172,7 @@ rnn_mnist.compat.use_tf1_seeds()
 def test_our_own_network_has_the_same_bits_in_the_same_process(tmp_path, toy_data_dir):
     settings = dict(epochs=1, n_neurons=5, batch_size=50, n_valid=100, cell="lstm", dropout=0.2, isa=ISA,
                     data_dir=toy_data_dir)
-    run(tmp_path, START + f"""
+    run_tf1(tmp_path, START + f"""
 import rnn_mnist as rm
 tf.set_random_seed(1)
 tf.random_normal([3])
