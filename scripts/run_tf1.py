@@ -23,9 +23,9 @@ def main():
     """Parse, put TensorFlow 1 in place, run the script; its exit code is ours."""
     parser = Parser(__doc__)
     parser.add_argument("script", metavar="SCRIPT", help="a .py or .ipynb file")
-    parser.add_argument("args", metavar="ARGS", nargs="...", help="its arguments")
+    parser.add_argument("args", metavar="ARGS", nargs="...", help="its arguments").required = False
     parser.add_argument("--seeds", choices=("tf1", "tf2"), default="tf1",
-                        help="what seeds random operations that have no seed: TensorFlow 1's rule or today's")
+                        help="seeds of random operations that have none: TensorFlow 1's or today's (default: tf1)")
     add_data_flags(parser, "data", "data_dir", "offline")
     add_lang_flag(parser)
     args = parser.parse_args()

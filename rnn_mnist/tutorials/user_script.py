@@ -43,7 +43,8 @@ def read(path):
 
     Lines of IPython's are passed over with a note. Raise UserError if the file can't be read or is Python 2.
     """
-    sources = _cells(path) if path.endswith(".ipynb") else {path: read_bytes(path)}
+    content = read_bytes(path, cure=text("give the path of a script or notebook"))
+    sources = _cells(path) if path.endswith(".ipynb") else {path: content}
     codes = []
     for name, source in sources.items():
         try:

@@ -58,7 +58,7 @@ def test_the_scripts_own_errors_come_out_as_they_are(tmp_path, source, last, kin
 
 
 @pytest.mark.parametrize("name, content, problem", [
-    ("absent.py", None, "absent.py: cannot be read (No such file or directory)"),
+    ("absent.py", None, "absent.py: cannot be read (No such file or directory): give the path"),
     ("theirs.txt", "", "theirs.txt: must be a .py or .ipynb file"),
     ("theirs.ipynb", "{", "theirs.ipynb: not valid JSON"), ("theirs.ipynb", "{}", "theirs.ipynb: is not a notebook"),
     ("theirs.ipynb", '{"cells": [{"cell_type": "code", "source": 1}]}', "theirs.ipynb: is not a notebook"),
