@@ -26,13 +26,14 @@ PROVIDED = {  # within tensorflow
     "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
                     "LSTMBlockCell": tf.nn.rnn_cell.BasicLSTMCell, "GRUBlockCellV2": tf.nn.rnn_cell.GRUCell,
                     "static_rnn": tf.nn.static_rnn, "static_bidirectional_rnn": tf.nn.static_bidirectional_rnn,
-                    "static_state_saving_rnn": tf.nn.static_state_saving_rnn},
+                    "static_state_saving_rnn": tf.nn.static_state_saving_rnn,
+                    "stack_bidirectional_dynamic_rnn": rnn.stack_bidirectional_dynamic_rnn},
     "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},
     "contrib.legacy_seq2seq": {"rnn_decoder": rnn.rnn_decoder, "sequence_loss": rnn.legacy_sequence_loss,
                                "sequence_loss_by_example": rnn.sequence_loss_by_example},
     "contrib.learn.python.learn.datasets.mnist": _input_data,
     "examples.tutorials.mnist.input_data": _input_data,
-    "python.ops.rnn_cell": _cells,
+    "contrib.rnn.core_rnn_cell": _cells, "contrib.rnn.python.ops.core_rnn_cell": _cells, "python.ops.rnn_cell": _cells,
 }
 
 
@@ -58,10 +59,14 @@ def _switch():
     for path, contents in PROVIDED.items():
         vars(_module(f"tensorflow.{path}")).update(contents)
     tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
-    for flag in flags.FLAGS:  # absl's own, of which TensorFlow 1's tf.flags knew none: scripts define log_dir
-        flags.FLAGS[flag].allow_override = True
-    for kind in (bool, complex, float, int, object, str):  # names that NumPy had until 1.24
-        vars(np).setdefault(kind.__name__, kind)
+    absls = set(flags.FLAGS)  # TensorFlow 1's tf.flags knew none of absl's own flags, and scripts define a log_dir
+    for name in absls:
+        flags.FLAGS[name].allow_override = True
+    type(flags.FLAGS)._parse_flags = lambda self: self(sys.argv)  # this and __flags: before TensorFlow 1.5
+    type(flags.FLAGS).__flags = property(lambda self: {name: self[name].value for name in self if name not in absls})
+    for name, value in {"Inf": np.inf, "NaN": np.nan, "infty": np.inf, **{kind.__name__: kind for kind in (
+            bool, complex, float, int, object, str)}}.items():  # names that NumPy had until 1.24 and 2.0
+        vars(np).setdefault(name, value)
 
 
 def _module(path):

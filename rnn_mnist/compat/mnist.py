@@ -7,38 +7,11 @@ import numpy as np
 
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets.files import PARTS, load_arrays
+from rnn_mnist.datasets.mnist import DataSet
 from rnn_mnist.tf1 import tf
 
 sources = {"data": "auto", "data_dir": None, "offline": False}  # as load_arrays takes them
 Datasets = namedtuple("Datasets", ["train", "validation", "test"])
-
-
-class DataSet:
-    """Give minibatches in TensorFlow 1's order: NumPy's global generator shuffles, and is seeded by seed or graph."""
-
-    def __init__(self, images, labels, seed):
-        graph_seed, own_seed = tf.get_seed(seed)
-        np.random.seed(graph_seed if seed is None else own_seed)
-        self.images, self.labels, self.num_examples = images, labels, len(images)
-        self.epochs_completed = self._place = 0
-
-    def next_batch(self, batch_size, fake_data=False, shuffle=True):
-        """Return (images, labels) of the next batch_size, across the end of an epoch if need be."""
-        if shuffle and self._place == self.epochs_completed == 0:
-            self._shuffle()
-        start, self._place = self._place, self._place + batch_size
-        parts = [(self.images[start:self._place], self.labels[start:self._place])]
-        if self._place > self.num_examples:
-            self.epochs_completed, self._place = self.epochs_completed + 1, self._place - self.num_examples
-            if shuffle:
-                self._shuffle()
-            parts.append((self.images[:self._place], self.labels[:self._place]))
-        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
-
-    def _shuffle(self):
-        order = np.arange(self.num_examples)
-        np.random.shuffle(order)
-        self.images, self.labels = self.images[order], self.labels[order]
 
 
 def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=tf.float32, reshape=True, validation_size=5000,
@@ -53,10 +26,11 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=tf.float32, 
                                                         and sources["data"] != "synthetic" else {})})[0]
     if not 0 <= validation_size <= len(X) or fake_data:
         raise UserError("validation_size must be 0 to {n}, and fake_data is not provided", n=len(X))
-    is_float = tf.as_dtype(dtype) == tf.float32
+    is_float, (graph_seed, own_seed) = tf.as_dtype(dtype) == tf.float32, tf.get_seed(seed)
     return Datasets(*(DataSet(  # times 1/255, as the original had it, which rounds otherwise than a division
         (images * np.float32(1 / 255) if is_float else images).reshape([-1, 784] if reshape else [-1, 28, 28, 1]),
-        np.eye(10)[labels] if one_hot else labels.astype(np.uint8), seed)
+        np.eye(10)[labels] if one_hot else labels.astype(np.uint8),
+        graph_seed if seed is None else own_seed)
         for images, labels in ((X[validation_size:], y[validation_size:]), (X[:validation_size], y[:validation_size]),
                                (X_test, y_test))))
 

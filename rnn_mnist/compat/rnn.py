@@ -37,6 +37,19 @@ def rnn_decoder(decoder_inputs, initial_state, cell, loop_function=None, scope=N
     return outputs, state
 
 
+def stack_bidirectional_dynamic_rnn(cells_fw, cells_bw, inputs, initial_states_fw=None, initial_states_bw=None,
+                                    dtype=None, sequence_length=None, scope=None, **kwargs):
+    """Return (outputs [batch, n_steps, n], last states forward, backward) of layers that read both directions."""
+    states, nothing = [], [None] * len(cells_fw)
+    with tf.variable_scope(scope or "stack_bidirectional_rnn"):
+        for i, layer in enumerate(zip(cells_fw, cells_bw, [sequence_length] * len(nothing),
+                                      initial_states_fw or nothing, initial_states_bw or nothing, strict=True)):
+            with tf.variable_scope(f"cell_{i}"):
+                outputs, both = tf.nn.bidirectional_dynamic_rnn(*layer[:2], inputs, *layer[2:], dtype, **kwargs)
+            inputs, states = tf.concat(outputs, axis=2), [*states, both]
+    return inputs, *zip(*states, strict=True)
+
+
 def sequence_loss(logits, targets, weights, average_across_timesteps=True, average_across_batch=True,
                   softmax_loss_function=None, name=None):
     """Return the weighted cross-entropy of logits [batch, n_steps, classes], averaged over what is asked for.

@@ -1,4 +1,4 @@
-"""load_mnist, as readers of the NumPy tutorials know it."""
+"""MNIST in the forms that tutorials know it by: load_mnist of those in NumPy, and TensorFlow 1's DataSet."""
 
 import numpy as np
 
@@ -23,3 +23,34 @@ def inputs(images, normalize=True, flatten=True):
     """Return images uint8 [n, 28, 28] in the form that load_mnist's switches ask for."""
     X = images.astype(np.float32) / np.float32(255) if normalize else images.copy()
     return X.reshape([-1, N_PIXELS] if flatten else [-1, 1, 28, 28])
+
+
+class DataSet:
+    """Give minibatches of images [n, ...] and labels [n, ...] in the order of TensorFlow 1's input_data.
+
+    NumPy's global generator, which is seeded when this is made (None: at random), permutes an epoch's images anew, and
+    each permutation is of what the one before has left. Form and order are those of TensorFlow 1.4 to 1.15.
+    """
+
+    def __init__(self, images, labels, seed=None):
+        np.random.seed(seed)
+        self.images, self.labels, self.num_examples = images, labels, len(images)
+        self.epochs_completed = self._place = 0
+
+    def next_batch(self, batch_size, fake_data=False, shuffle=True):
+        """Return (images, labels) of the next batch_size, across the end of an epoch if need be."""
+        if shuffle and self._place == self.epochs_completed == 0:
+            self._shuffle()
+        start, self._place = self._place, self._place + batch_size
+        parts = [(self.images[start:self._place], self.labels[start:self._place])]
+        if self._place > self.num_examples:
+            self.epochs_completed, self._place = self.epochs_completed + 1, self._place - self.num_examples
+            if shuffle:
+                self._shuffle()
+            parts.append((self.images[:self._place], self.labels[:self._place]))
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+    def _shuffle(self):
+        order = np.arange(self.num_examples)
+        np.random.shuffle(order)
+        self.images, self.labels = self.images[order], self.labels[order]

@@ -19,7 +19,7 @@ REFUSED = [
     ("from tensorflow.contrib import slim", 1, "tf.contrib.slim is not provided"),
     ("import tensorflow.contrib.slim as slim", 1, "tf.contrib.slim is not provided"),
     ("import os\nfrom tensorflow.contrib.rnn import GridLSTMCell", 2, "tf.contrib.rnn.GridLSTMCell is not provided"),
-    ("from tensorflow.contrib.rnn.python.ops import core_rnn_cell", 1, "tf.contrib.rnn.python is not provided"),
+    ("from tensorflow.contrib.rnn.python.ops import lstm_ops", 1, "tf.contrib.rnn.python.ops.lstm_ops is not provided"),
     ("from tensorflow.models.rnn import rnn_cell", 1, "tf.models is not provided"),
     ("import tensorflow.models.rnn.ptb.reader as reader", 1, "tf.models is not provided"),
     ("from tensorflow.examples.tutorials.mnist import mnist", 1,
