@@ -59,11 +59,13 @@ def _switch():
     for path, contents in PROVIDED.items():
         vars(_module(f"tensorflow.{path}")).update(contents)
     tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
-    absls = set(flags.FLAGS)  # TensorFlow 1's tf.flags knew none of absl's own flags, and scripts define a log_dir
-    for name in absls:
-        flags.FLAGS[name].allow_override = True
-    type(flags.FLAGS)._parse_flags = lambda self: self(sys.argv)  # this and __flags: before TensorFlow 1.5
-    type(flags.FLAGS).__flags = property(lambda self: {name: self[name].value for name in self if name not in absls})
+    # TensorFlow 1's tf.flags knew none of absl's own flags, and scripts define a log_dir; before 1.5 it had the two names.
+    absls = {flags.FLAGS[name] for name in flags.FLAGS}
+    for flag in absls:
+        flag.allow_override = True
+    type(flags.FLAGS)._parse_flags = lambda self: self(sys.argv)
+    type(flags.FLAGS).__flags = property(lambda self: {name: self[name].value for name in self
+                                                       if self[name] not in absls})
     for name, value in {"Inf": np.inf, "NaN": np.nan, "infty": np.inf, **{kind.__name__: kind for kind in (
             bool, complex, float, int, object, str)}}.items():  # names that NumPy had until 1.24 and 2.0
         vars(np).setdefault(name, value)
