@@ -59,15 +59,15 @@ def _switch():
     for path, contents in PROVIDED.items():
         vars(_module(f"tensorflow.{path}")).update(contents)
     tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
-    # TensorFlow 1's tf.flags knew none of absl's own flags, and scripts define a log_dir; before 1.5 it had the two names.
+    # Scripts define a log_dir: TensorFlow 1's tf.flags knew none of absl's own, and until 1.4 had the two names below.
     absls = {flags.FLAGS[name] for name in flags.FLAGS}
     for flag in absls:
         flag.allow_override = True
     type(flags.FLAGS)._parse_flags = lambda self: self(sys.argv)
     type(flags.FLAGS).__flags = property(lambda self: {name: self[name].value for name in self
                                                        if self[name] not in absls})
-    for name, value in {"Inf": np.inf, "NaN": np.nan, "infty": np.inf, **{kind.__name__: kind for kind in (
-            bool, complex, float, int, object, str)}}.items():  # names that NumPy had until 1.24 and 2.0
+    numpys = {kind.__name__: kind for kind in (bool, complex, float, int, object, str)}  # until NumPy 1.24
+    for name, value in {**numpys, "Inf": np.inf, "NaN": np.nan, "float_": np.float64, "product": np.prod}.items():
         vars(np).setdefault(name, value)
 
 
