@@ -35,6 +35,8 @@ def main():
     has_display = sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
     if not (sys.stdout.isatty() and has_display):
         os.environ.setdefault("MPLBACKEND", HEADLESS)
+        import matplotlib
+        matplotlib.use = lambda *_, **__: None  # what scripts ask for would open windows, or is not there
     loading("TensorFlow")
     from rnn_mnist import compat
     compat.mnist.sources.update(data=args.data, data_dir=args.data_dir, offline=args.offline)

@@ -61,7 +61,7 @@ def run(path, args, codes, after=lambda: None):
     after: called after each code. Raise UserError, with the script's line, for what it asks for and there is not.
     """
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__file__, sys.argv = path, [path, *args]
+    main.__file__, main.get_ipython, sys.argv = path, _NoIPython, [path, *args]
     sys.path[:] = [os.path.dirname(os.path.abspath(path)), *(folder for folder in sys.path if folder != str(SCRIPTS))]
     try:
         for code in codes:
@@ -76,6 +76,13 @@ def run(path, args, codes, after=lambda: None):
         traceback.print_exception(error)
         return 1
     return 0
+
+
+class _NoIPython:
+    """Stand for IPython where a notebook that was made a script asks for it: what it is to do is passed over."""
+
+    def __getattr__(self, name):
+        return lambda *words: note(text("passed over: {name}: {line}", name=name, line=" ".join(map(str, words))))
 
 
 def tell_old_calls(function, form, first):
@@ -196,7 +203,7 @@ def _problem(error):
     if isinstance(error, AttributeError):
         module = getattr(getattr(error, "obj", None), "__name__", None) or ""
         return _not_provided(f"{module}.{name}") if module.startswith("tensorflow") else None
-    if isinstance(error, FileNotFoundError) or type(error).__name__ == "NotFoundError":
+    if isinstance(error, FileNotFoundError) or (type(error).__name__ == "NotFoundError" and "No such f" in str(error)):
         return text("no such file or folder: {path} (looked for from {folder})", folder=os.getcwd(),
                     path=getattr(error, "filename", None) or str(error).split("\n")[0])
     return None

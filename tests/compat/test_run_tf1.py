@@ -90,6 +90,13 @@ def test_an_error_in_a_cell_shows_the_cells_lines(tmp_path):
     assert 'File "theirs.ipynb, cell 2", line 2, in f\n    return missing' in err
 
 
+def test_a_script_that_was_a_notebook(tmp_path):
+    out, err = run_tf1(tmp_path, "get_ipython().magic('matplotlib inline')\n"
+                                 "get_ipython().run_line_magic('matplotlib', 'inline')\nprint(1)")
+    assert (out, err) == ("1\n", "passed over: magic: matplotlib inline\n"
+                                 "passed over: run_line_magic: matplotlib inline\n")
+
+
 def test_a_notebook_of_the_old_format(tmp_path):
     old = {"worksheets": [{"cells": [{"cell_type": "code", "input": ["print('old')"], "language": "python"}]}]}
     assert run_tf1(tmp_path, json.dumps(old), name="theirs.ipynb") == ("old\n", "")
@@ -98,7 +105,7 @@ def test_a_notebook_of_the_old_format(tmp_path):
 def test_figures_are_saved_where_no_window_opens(tmp_path):
     """Each that a window would have shown, the last of an animation, and what a cell of a notebook leaves."""
     (tmp_path / "theirs.ipynb").write_text(notebook(
-        "import matplotlib.pyplot as plt\nfor i in range(2):\n    plt.plot([1, 2]); plt.show()",
+        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\nfor i in range(2):\n    plt.plot([1, 2]); plt.show()",
         "plt.figure(); plt.figure();", "1",
         "plt.ion()\nfor i in range(3):\n    plt.plot([i, 2]); plt.draw(); plt.pause(0.001)",
         "plt.switch_backend('agg')\nplt.plot([1])\nplt.show()"))
