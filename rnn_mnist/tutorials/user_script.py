@@ -61,7 +61,8 @@ def run(path, args, codes, after=lambda: None):
     after: called after each code. Raise UserError, with the script's line, for what it asks for and there is not.
     """
     main = sys.modules["__main__"] = types.ModuleType("__main__")
-    main.__file__, main.get_ipython, sys.argv = path, _NoIPython, [path, *args]
+    main.__file__, sys.argv = path, [path, *args]
+    main.get_ipython, main.display = _NoIPython, print
     sys.path[:] = [os.path.dirname(os.path.abspath(path)), *(folder for folder in sys.path if folder != str(SCRIPTS))]
     try:
         for code in codes:

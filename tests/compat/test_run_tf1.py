@@ -105,7 +105,8 @@ def test_a_notebook_of_the_old_format(tmp_path):
 def test_figures_are_saved_where_no_window_opens(tmp_path):
     """Each that a window would have shown, the last of an animation, and what a cell of a notebook leaves."""
     (tmp_path / "theirs.ipynb").write_text(notebook(
-        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt\nfor i in range(2):\n    plt.plot([1, 2]); plt.show()",
+        "import matplotlib\nmatplotlib.use('TkAgg')\nimport matplotlib.pyplot as plt",
+        "for i in range(2):\n    plt.plot([1, 2]); plt.show()",
         "plt.figure(); plt.figure();", "1",
         "plt.ion()\nfor i in range(3):\n    plt.plot([i, 2]); plt.draw(); plt.pause(0.001)",
         "plt.switch_backend('agg')\nplt.plot([1])\nplt.show()"))
