@@ -20,20 +20,19 @@ from rnn_mnist.tf1 import tf
 from rnn_mnist.tutorials.user_script import tell_old_calls, tell_shared_cells
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
+_static = ("static_rnn", "static_bidirectional_rnn", "static_state_saving_rnn")
 _input_data = {"read_data_sets": mnist.read_data_sets}
 PROVIDED = {  # within tensorflow
     "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
-    "contrib.rnn": {**_cells, "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
+    "contrib.rnn": {**_cells, **{name: getattr(tf.nn, name) for name in _static},
                     "LSTMBlockCell": tf.nn.rnn_cell.BasicLSTMCell, "GRUBlockCellV2": tf.nn.rnn_cell.GRUCell,
-                    "static_rnn": tf.nn.static_rnn, "static_bidirectional_rnn": tf.nn.static_bidirectional_rnn,
-                    "static_state_saving_rnn": tf.nn.static_state_saving_rnn,
+                    "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
                     "stack_bidirectional_dynamic_rnn": rnn.stack_bidirectional_dynamic_rnn},
+    "contrib.rnn.core_rnn_cell": _cells, "contrib.rnn.python.ops.core_rnn_cell": _cells, "python.ops.rnn_cell": _cells,
     "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},
     "contrib.legacy_seq2seq": {"rnn_decoder": rnn.rnn_decoder, "sequence_loss": rnn.legacy_sequence_loss,
                                "sequence_loss_by_example": rnn.sequence_loss_by_example},
-    "contrib.learn.python.learn.datasets.mnist": _input_data,
-    "examples.tutorials.mnist.input_data": _input_data,
-    "contrib.rnn.core_rnn_cell": _cells, "contrib.rnn.python.ops.core_rnn_cell": _cells, "python.ops.rnn_cell": _cells,
+    "contrib.learn.python.learn.datasets.mnist": _input_data, "examples.tutorials.mnist.input_data": _input_data,
 }
 
 

@@ -120,6 +120,27 @@ with tf.Session() as session:
     print(session.run(loss, feeds))
 """
 
+HELLO = """
+import numpy as np
+import tensorflow as tf
+
+tf.set_random_seed(777)
+letters = {letter: i for i, letter in enumerate("hielo")}
+read, wanted = [[letters[letter] for letter in word] for word in ("hihell", "ihello")]
+X = tf.placeholder(tf.float32, [None, 6, 5])
+y = tf.placeholder(tf.int32, [None, 6])
+cell = tf.contrib.rnn.BasicLSTMCell(num_units=5, state_is_tuple=True)
+outputs, _ = tf.nn.dynamic_rnn(cell, X, initial_state=cell.zero_state(1, tf.float32), dtype=tf.float32)
+logits = tf.contrib.layers.fully_connected(tf.reshape(outputs, [-1, 5]), 5, activation_fn=None)
+logits = tf.reshape(logits, [1, 6, 5])
+loss = tf.reduce_mean(tf.contrib.seq2seq.sequence_loss(logits=logits, targets=y, weights=tf.ones([1, 6])))
+training_op = tf.train.AdamOptimizer(learning_rate=0.1).minimize(loss)
+with tf.Session() as session:
+    session.run(tf.global_variables_initializer())
+    for _ in range(7):
+        print(session.run([loss, training_op], {X: [np.eye(5)[read]], y: [wanted]})[0])
+"""
+
 MNIST = """
 import numpy as np
 import tensorflow as tf
@@ -159,6 +180,13 @@ def test_the_arrays_of_the_first_section(tmp_path):
 @pytest.mark.parametrize("way, published", [("dense", 13.907029), ("contrib", 13.907029), ("wrapper", 11.967254)])
 def test_the_first_error_of_the_time_series(tmp_path, way, published):
     assert float(run_tf1(tmp_path, TIME_SERIES, way)[0]) == pytest.approx(published, abs=3e-6)  # 3 steps of float32
+
+
+def test_the_losses_of_an_lstm(tmp_path):
+    """Of Sung Kim's DeepLearningZeroToAll, lab 12-1, as TensorFlow 1.5 and later printed them."""
+    out, _ = run_tf1(tmp_path, HELLO)
+    published = [1.6078762, 1.5102624, 1.4327027, 1.3489527, 1.2551295, 1.140437, 1.0167552]
+    np.testing.assert_allclose(np.array(out.split(), float), published, rtol=0, atol=4e-7)
 
 
 @pytest.mark.slow
