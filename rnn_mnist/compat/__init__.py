@@ -14,33 +14,34 @@ import types
 import numpy as np
 from absl import flags
 
-from rnn_mnist.compat import layers, mnist, rnn
+from rnn_mnist.compat import contrib, mnist
 from rnn_mnist.compat.seeds import use_tf1_seeds  # noqa: F401 - for those who import this
 from rnn_mnist.tf1 import tf
 from rnn_mnist.tutorials.user_script import tell_old_calls, tell_shared_cells
 
 _cells = {name: value for name, value in vars(tf.nn.rnn_cell).items() if not name.startswith("_")}
 _static = ("static_rnn", "static_bidirectional_rnn", "static_state_saving_rnn")
+_layers = ("flatten", "fully_connected", "l2_regularizer", "linear", "relu", "variance_scaling_initializer",
+           "xavier_initializer", "xavier_initializer_conv2d")
 _input_data = {"read_data_sets": mnist.read_data_sets}
-PROVIDED = {  # within tensorflow
-    "contrib.layers": {name: getattr(layers, name) for name in layers.__all__},
+_PROVIDED = {  # within tensorflow
+    "contrib.layers": {name: getattr(contrib, name) for name in _layers},
     "contrib.rnn": {**_cells, **{name: getattr(tf.nn, name) for name in _static},
-                    "LSTMBlockCell": tf.nn.rnn_cell.BasicLSTMCell, "GRUBlockCellV2": tf.nn.rnn_cell.GRUCell,
-                    "OutputProjectionWrapper": rnn.OutputProjectionWrapper,
-                    "stack_bidirectional_dynamic_rnn": rnn.stack_bidirectional_dynamic_rnn},
+                    "LSTMBlockCell": lambda num_units, forget_bias=1.0: tf.nn.rnn_cell.BasicLSTMCell(
+                        num_units, forget_bias, name="lstm_cell"),
+                    "OutputProjectionWrapper": contrib.OutputProjectionWrapper},
     "contrib.rnn.core_rnn_cell": _cells, "contrib.rnn.python.ops.core_rnn_cell": _cells, "python.ops.rnn_cell": _cells,
-    "contrib.seq2seq": {"sequence_loss": rnn.sequence_loss},
-    "contrib.legacy_seq2seq": {"rnn_decoder": rnn.rnn_decoder, "sequence_loss": rnn.legacy_sequence_loss,
-                               "sequence_loss_by_example": rnn.sequence_loss_by_example},
+    "contrib.seq2seq": {"sequence_loss": contrib.sequence_loss},
+    "contrib.legacy_seq2seq": {"rnn_decoder": contrib.rnn_decoder, "sequence_loss": contrib.legacy_sequence_loss,
+                               "sequence_loss_by_example": contrib.sequence_loss_by_example},
     "contrib.learn.python.learn.datasets.mnist": _input_data, "examples.tutorials.mnist.input_data": _input_data,
 }
 
 
 def _switch():
     """Put TensorFlow 1 in the place of tensorflow, and beside it what its scripts expect of Keras, absl and NumPy."""
-    os.environ["TF_USE_LEGACY_KERAS"] = "1"  # for tf.keras, which is looked for when it is first asked for
     tf.disable_v2_behavior()
-    keras = importlib.import_module("tf_keras.api._v1.keras")
+    keras = tf.keras = importlib.import_module("tf_keras.api._v1.keras")
     for name, module in list(sys.modules.items()):
         if name.startswith("tf_keras") and name.endswith(".datasets.mnist"):
             module.load_data = mnist.load_data
@@ -52,10 +53,10 @@ def _switch():
         __path__=[os.path.dirname(keras.__path__[0]), *tf.__path__, os.path.dirname(real.__file__)],
         concat=tell_old_calls(tf.concat, "tf.concat(values, axis)", int),
         split=tell_old_calls(tf.split, "tf.split(value, num_or_size_splits, axis)", int))
-    for name in [name for name in dir(tf.nn) if re.match("(sigmoid|(sparse_)?softmax)_cross_entropy", name)]:
+    for name in [name for name in dir(tf.nn) if re.match("s.*_cross_entropy_with_logits$", name)]:
         setattr(tf.nn, name, tell_old_calls(getattr(tf.nn, name), f"tf.nn.{name}(labels=..., logits=...)", object))
     sys.modules.update(tensorflow=front, keras=keras)
-    for path, contents in PROVIDED.items():
+    for path, contents in _PROVIDED.items():
         vars(_module(f"tensorflow.{path}")).update(contents)
     tell_shared_cells(tf.nn.rnn_cell.MultiRNNCell)
     # Scripts define a log_dir: TensorFlow 1's tf.flags knew none of absl's own, and until 1.4 had the two names below.

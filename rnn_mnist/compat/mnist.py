@@ -24,11 +24,14 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=tf.float32, 
     there = all(any(Path(train_dir or ".").glob(f"{part}*")) for part, *_ in PARTS)
     X, y, X_test, y_test = load_arrays(**{**sources, **({"data_dir": train_dir} if there and not sources["data_dir"]
                                                         and sources["data"] != "synthetic" else {})})[0]
-    if not 0 <= validation_size <= len(X) or fake_data:
-        raise UserError("validation_size must be 0 to {n}, and fake_data is not provided", n=len(X))
+    if fake_data:
+        raise UserError("fake_data is not provided: leave it out")
+    if not 0 <= validation_size <= len(X):
+        raise UserError("validation_size must be 0 to {n}", n=len(X))
     is_float, (graph_seed, own_seed) = tf.as_dtype(dtype) == tf.float32, tf.get_seed(seed)
+    shape = [-1, 784] if reshape else [-1, 28, 28, 1]
     return Datasets(*(DataSet(  # times 1/255, as the original had it, which rounds otherwise than a division
-        (images * np.float32(1 / 255) if is_float else images).reshape([-1, 784] if reshape else [-1, 28, 28, 1]),
+        (images * np.float32(1 / 255) if is_float else images.copy()).reshape(shape),
         np.eye(10)[labels] if one_hot else labels.astype(np.uint8),
         graph_seed if seed is None else own_seed)
         for images, labels in ((X[validation_size:], y[validation_size:]), (X[:validation_size], y[:validation_size]),
@@ -38,4 +41,4 @@ def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype=tf.float32, 
 def load_data(path="mnist.npz"):
     """Return ((X_train, y_train), (X_test, y_test)), uint8 [n, 28, 28] and [n]."""
     X, y, X_test, y_test = load_arrays(**sources)[0]
-    return (X, y.astype(np.uint8)), (X_test, y_test.astype(np.uint8))
+    return (X.copy(), y.astype(np.uint8)), (X_test.copy(), y_test.astype(np.uint8))

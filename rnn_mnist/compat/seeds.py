@@ -7,16 +7,15 @@ import sys
 from functools import partial
 
 from tensorflow.python.framework import random_seed
-from tensorflow.python.ops import gen_data_flow_ops, tensor_array_ops
+from tensorflow.python.ops import gen_data_flow_ops, random_ops, tensor_array_ops
 
-from rnn_mnist.console.settings import UserError
 from rnn_mnist.tf1 import tf
 
 
 def use_tf1_seeds():
     """Seed random operations as TensorFlow 1 did, in all graphs that this process builds from here on.
 
-    Patches tf.split and two private functions of TensorFlow; raise UserError if that has not the effect it should have.
+    Patches two public and two private functions of TensorFlow. After dropout the seeds are others than TensorFlow 1's.
     """
     def get_seed(todays, op_seed):
         graph = tf.get_default_graph()
@@ -29,19 +28,15 @@ def use_tf1_seeds():
             tf.constant(num_or_size_splits)  # an operation that today's does without
         return todays(value, num_or_size_splits, *args, **kwargs)
 
+    def random_uniform(todays, shape, minval=0, maxval=None, dtype=tf.float32, seed=None, name=None):
+        if tf.as_dtype(dtype).is_floating and isinstance(minval, int) and maxval is None:
+            minval, maxval = float(minval), 1.0  # of whole numbers 0 and 1 today's makes no operations
+        return todays(shape, minval, maxval, dtype, seed, name)
+
     def size(self, name=None):  # as asked for by stack(); an operation, too
         return gen_data_flow_ops.tensor_array_size_v3(handle=self._handle, flow_in=self.flow, name=name)
 
     random_seed.get_seed, tensor_array_ops._GraphTensorArray.size = partial(get_seed, random_seed.get_seed), size
     for module in (tf, sys.modules["tensorflow"], sys.modules["tensorflow"].compat.v2):
         module.split = partial(split, module.split)
-    with tf.Graph().as_default() as graph:
-        tf.set_random_seed(42)
-        tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(1), tf.zeros([1, 1, 1]), dtype=tf.float32)
-        operations = graph.get_operations()
-    kinds = [operation.type for operation in operations]
-    drawn = kinds.index("RandomUniform")
-    if ("TensorArraySizeV3" not in kinds or kinds[kinds.index("Split") - 1] != "Const"
-            or operations[drawn].get_attr("seed2") != drawn):
-        raise UserError("TensorFlow {version} does not take TensorFlow 1's seeds: go without by --seeds tf2",
-                        version=tf.__version__)
+    tf.random_uniform = tf.random.uniform = random_ops.random_uniform = partial(random_uniform, tf.random_uniform)

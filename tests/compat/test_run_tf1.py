@@ -163,20 +163,6 @@ def test_operations_without_a_seed_take_their_number_as_in_tensorflow_1(tmp_path
     assert out.startswith("6 {42} [5] False [0, 1, 2]")
 
 
-def test_a_tensorflow_that_takes_other_seeds_is_told_in_one_line(tmp_path):
-    """Stands for a version in which one of the two private functions that are patched is not what it was."""
-    _, err = run_tf1(tmp_path, """
-import types
-import rnn_mnist.compat
-from tensorflow.python.framework import random_seed
-from tensorflow.python.ops import random_ops
-random_ops.random_seed = types.SimpleNamespace(get_seed=random_seed.get_seed)
-rnn_mnist.compat.use_tf1_seeds()
-""", flags=["--seeds", "tf2"], code=2)
-    assert re.fullmatch(r"error: theirs.py, line 7: TensorFlow \S+ does not take TensorFlow 1's seeds: .*--seeds tf2\n",
-                        err)
-
-
 def test_our_own_network_has_the_same_bits_in_the_same_process(tmp_path, toy_data_dir):
     settings = dict(epochs=1, n_neurons=5, batch_size=50, n_valid=100, cell="lstm", dropout=0.2, isa=ISA,
                     data_dir=toy_data_dir)

@@ -11,5 +11,5 @@ def run_tf1(folder, source, *args, flags=(), code=0, name="theirs.py"):
     """
     (folder / name).write_text(source)
     found, out, err = fork_server.run(folder, "run_tf1.py", *flags, name, *args)
-    assert found == code, err
+    assert found == code, (found, err)
     return out, without_first_word(err)
