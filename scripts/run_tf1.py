@@ -16,11 +16,9 @@ from rnn_mnist.console.command import Parser, add_data_flags, add_lang_flag, loa
 from rnn_mnist.console.languages import text
 from rnn_mnist.tutorials import user_script
 
-HEADLESS = "module://rnn_mnist.plots.headless"
-
 
 def main():
-    """Parse, put TensorFlow 1 in place, run the script; its exit code is ours."""
+    """Parse, put TensorFlow 1 in place, run the script and exit with its code."""
     parser = Parser(__doc__)
     parser.add_argument("script", metavar="SCRIPT", help="a .py or .ipynb file")
     parser.add_argument("args", metavar="ARGS", nargs="...", help="its arguments").required = False
@@ -33,21 +31,22 @@ def main():
         parser.error(text("{script}: must be a .py or .ipynb file", script=args.script))
     codes = user_script.read(args.script)
     has_display = sys.platform != "linux" or {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys()
-    if not (sys.stdout.isatty() and has_display):
-        os.environ.setdefault("MPLBACKEND", HEADLESS)
-        import matplotlib
-        matplotlib.use = lambda *_, **__: None  # what scripts ask for would open windows, or is not there
+    headless = "MPLBACKEND" not in os.environ and not (sys.stdout.isatty() and has_display)
     loading("TensorFlow")
     from rnn_mnist import compat
     compat.mnist.sources.update(data=args.data, data_dir=args.data_dir, offline=args.offline)
     if args.seeds == "tf1":
         compat.use_tf1_seeds()
-    return user_script.run(args.script, args.args, codes, show_figures)
+    if headless:
+        import matplotlib
+        matplotlib.use("module://rnn_mnist.plots.headless")
+        matplotlib.use = lambda *_, **__: None  # what scripts ask for would open windows, or is not there
+    sys.exit(user_script.run(args.script, args.args, codes, write_figures if headless else lambda: None))
 
 
-def show_figures():
+def write_figures():
     """Write the figures that are left: of a notebook's cell, the last of an animation, or where Agg was chosen."""
-    if os.environ.get("MPLBACKEND") == HEADLESS and "matplotlib.pyplot" in sys.modules:
+    if "matplotlib.pyplot" in sys.modules:
         from rnn_mnist.plots import headless
         headless.show(block=True)
 

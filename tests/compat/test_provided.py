@@ -52,8 +52,10 @@ evaluate(both=seq2seq.sequence_loss(logits, targets, weights),
          summed=legacy_seq2seq.sequence_loss_by_example(*lists, average_across_timesteps=False),
          legacy=legacy_seq2seq.sequence_loss(*lists),
          total=legacy_seq2seq.sequence_loss(*lists, average_across_batch=False),
-         flat=legacy_seq2seq.sequence_loss_by_example([tf.reshape(logits, [-1, 4])], [tf.reshape(targets, [-1])],
-                                                      [tf.ones([6])]))
+         flat=legacy_seq2seq.sequence_loss_by_example([tf.reshape(logits, [-1, 4])], [tf.reshape(targets, [-1, 1])],
+                                                      [tf.ones([6])]),
+         squares=legacy_seq2seq.sequence_loss_by_example([logits[:, 0, 0]], [weights[:, 0]], [tf.ones([2])],
+             softmax_loss_function=lambda labels, logits: tf.square(labels - logits)))
 """)
     plain = softmax_xentropy(LOGITS, TARGETS)
     weighted = plain * WEIGHTS
@@ -62,7 +64,8 @@ evaluate(both=seq2seq.sequence_loss(logits, targets, weights),
         "both": weighted.sum() / WEIGHTS.sum(), "steps": by_example,
         "batch": weighted.sum(axis=0) / WEIGHTS.sum(axis=0), "none": weighted,
         "function": ((TARGETS + LOGITS[..., 0]) * WEIGHTS).sum() / WEIGHTS.sum(), "by_example": by_example,
-        "summed": weighted.sum(axis=1), "legacy": by_example.mean(), "total": by_example.sum(), "flat": plain.ravel()}
+        "summed": weighted.sum(axis=1), "legacy": by_example.mean(), "total": by_example.sum(), "flat": plain.ravel(),
+        "squares": (WEIGHTS[:, 0] - LOGITS[:, 0, 0]) ** 2}
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-5, err_msg=name)
@@ -78,11 +81,16 @@ mine = layers.fully_connected(X, 3, tf.tanh, scope="mine", biases_initializer=tf
 again = layers.linear(X, 3, scope="mine", reuse=True)
 steps = tf.contrib.layers.linear(tf.stack([X, 2 * X]), 1, biases_initializer=None, **ones)
 normal = layers.fully_connected(X, 3, normalizer_fn=lambda x, by: x / by, normalizer_params={"by": 2.0}, **ones)
+with tf.variable_scope("seven", initializer=tf.constant_initializer(7.0)):
+    glorot = layers.fully_connected(X, 3, outputs_collections="kept", variables_collections=["mine"])
+    assert tf.get_collection("kept") == [glorot] and len(tf.get_collection("mine")) == 2
 layers.relu(X, 3, weights_regularizer=layers.l2_regularizer(0.1), scope="l2", **ones)
 evaluate(first=first, mine=mine, again=again, steps=steps, normal=normal, flat=tf.shape(layers.flatten(
          tf.ones([2, 3, 4]))), penalty=tf.losses.get_regularization_loss(),
-         names=[variable.op.name for variable in tf.trainable_variables()])
+         glorot=tf.reduce_max(tf.abs(tf.get_collection("mine")[0])),
+         names=[variable.op.name for variable in tf.model_variables()])
 """)
+    assert found.pop("glorot") <= np.sqrt(6 / 5)
     sums = np.array([[-1.0], [3.5]])
     expected = {"first": np.maximum(sums, 0) * np.ones(3), "mine": np.tanh(sums + 1) * np.ones(3),
                 "again": (sums + 1) * np.ones(3), "steps": np.stack([sums, 2 * sums]),
@@ -92,7 +100,8 @@ evaluate(first=first, mine=mine, again=again, steps=steps, normal=normal, flat=t
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-6, err_msg=name)
     assert names == ["fully_connected/weights", "fully_connected/biases", "mine/weights", "mine/biases",
-                     "fully_connected_1/weights", "fully_connected_2/weights", "l2/weights", "l2/biases"]
+                     "fully_connected_1/weights", "fully_connected_2/weights", "seven/fully_connected/weights",
+                     "seven/fully_connected/biases", "l2/weights", "l2/biases"]
 
 
 def test_initial_weights_have_the_documented_spread(tmp_path):
@@ -127,12 +136,9 @@ with tf.variable_scope("e"):
     lstm = rnn.MultiRNNCell([rnn.DropoutWrapper(rnn.BasicLSTMCell(2), output_keep_prob=1.0) for _ in range(2)])
     stacked, states = tf.nn.dynamic_rnn(lstm, tf.stack(X, axis=1), dtype=tf.float32)
 assert isinstance(states[1], tf.contrib.rnn.LSTMStateTuple)
-both, forward, backward = rnn.stack_bidirectional_dynamic_rnn(
-    [rnn.BasicRNNCell(2) for _ in range(2)], [rnn.core_rnn_cell.BasicRNNCell(2) for _ in range(2)],
-    tf.stack(X, axis=1), dtype=tf.float32, sequence_length=[3], scope="f")
+assert rnn.core_rnn_cell.BasicRNNCell is rnn.BasicRNNCell
 evaluate(outputs=tf.stack(outputs), decoded=tf.stack(decoded), looped=tf.stack(looped), projected=projected,
-         stacked=stacked, both=both, forward=tf.stack(forward), backward=tf.stack(backward),
-         **{variable.op.name: variable.read_value() for variable in tf.trainable_variables()})
+         stacked=stacked, **{variable.op.name: variable.read_value() for variable in tf.trainable_variables()})
 """)
 
     def rnn(name, inputs):
@@ -153,15 +159,6 @@ evaluate(outputs=tf.stack(outputs), decoded=tf.stack(decoded), looped=tf.stack(l
     hidden = np.stack([*rnn("d/output_projection_wrapper", step)], axis=1)
     kernel, bias = (found[f"d/output_projection_wrapper/{name}"] for name in ("kernel", "bias"))
     np.testing.assert_allclose(found["projected"], np.maximum(hidden @ kernel + bias, 0), rtol=1e-5)
-    inputs = [step(t, 0) for t in range(3)]
-    for i in range(2):
-        scope = f"f/cell_{i}/bidirectional_rnn"
-        forward = [*rnn(f"{scope}/fw", lambda t, _, inputs=inputs: inputs[t])]
-        backward = [*rnn(f"{scope}/bw", lambda t, _, inputs=inputs: inputs[2 - t])][::-1]
-        np.testing.assert_allclose(found["forward"][i], forward[-1], rtol=1e-5)
-        np.testing.assert_allclose(found["backward"][i], backward[0], rtol=1e-5)
-        inputs = [np.concatenate(pair, axis=1) for pair in zip(forward, backward, strict=True)]
-    np.testing.assert_allclose(found["both"], np.stack(inputs, axis=1), rtol=1e-5)
     assert found["stacked"].shape == (1, 3, 2)
     assert "e/rnn/multi_rnn_cell/cell_1/basic_lstm_cell/kernel" in found
 
@@ -211,6 +208,7 @@ evaluate(images=images, labels=labels, by_graph=by_graph, plain=plain, one_hot=o
 def test_mnist_of_keras_is_ours(tmp_path, folder, form):
     found = values(tmp_path, f"""
 {form}
+mnist.load_data()[0][0][:] = 0  # what a script does with its arrays is its own affair
 (X, y), (X_test, y_test) = mnist.load_data()
 evaluate(X=X, y=y, X_test=X_test, y_test=y_test, types=[str(array.dtype) for array in (X, y, X_test, y_test)])
 """, "--data-dir", folder)

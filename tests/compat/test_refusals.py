@@ -46,10 +46,29 @@ REFUSED = [
     ("x = 1\nimport a_package_that_is_not_there.part", 2, "there is no module a_package_that_is_not_there here"),
     ("def read():\n    return open('corpus/input.txt')\n\nread()", 2, "no such file or folder: corpus/input.txt"),
     ("import numpy as np\nnp.loadtxt('prices.csv')", 2, "no such file or folder: prices.csv"),
+    ("import sys\nprint >>sys.stderr, 'loss'", 2, "this is Python 2"),
+    ("from itertools import izip", 1, "this is Python 2"), ("import sys\nreload(sys)", 2, "reload is of Python 2"),
+    ("\neval('print 1')", 2, "this is Python 2"), ("import urlparse", 1, "urlparse is of Python 2"),
+    ("import numpy.gone", 1, "the package numpy that is installed has no numpy.gone"),
     (IMPORT + "print(tf.gfile.Open('words.txt').read())", 2, "no such file or folder: words.txt"),
     ("from tensorflow.examples.tutorials.mnist import input_data\ninput_data.read_data_sets('.', fake_data=True)", 2,
      "fake_data is not provided"),
 ]
+
+
+OWN = [
+    ("class args: pass\nargs.long", "AttributeError"), ("import numpy as np\nnp.unicode", "AttributeError"),
+    ("raise FileNotFoundError('run prepare.py first')", "FileNotFoundError: run prepare.py first"),
+    ("x = 3rd", "SyntaxError: invalid decimal literal"), ("x = '<>", "SyntaxError: unterminated string literal"),
+    ("import tensorflow_utils\ntensorflow_utils.train()", "AttributeError: module 'tensorflow_utils'"),
+    ("try:\n    get_ipython().config\nexcept NameError:\n    raise BaseException('plain')", "BaseException: plain")]
+
+
+@pytest.mark.parametrize("source, error", OWN, ids=[error for _, error in OWN])
+def test_what_looks_like_it_and_is_the_scripts_own_error_stays_so(tmp_path, source, error):
+    (tmp_path / "tensorflow_utils.py").write_text("")
+    _, err = run_tf1(tmp_path, source, code=1)
+    assert error in err and 'File "theirs.py"' in err and not err.startswith("error: ")
 
 
 @pytest.mark.parametrize("source, line, problem", REFUSED, ids=[problem for *_, problem in REFUSED])

@@ -189,6 +189,18 @@ def test_the_losses_of_an_lstm(tmp_path):
     np.testing.assert_allclose(np.array(out.split(), float), published, rtol=0, atol=4e-7)
 
 
+def test_numbers_that_are_drawn_without_limits(tmp_path):
+    """Of handson-ml's notebook on reproducibility."""
+    out, _ = run_tf1(tmp_path, """
+import tensorflow as tf
+tf.set_random_seed(42)
+drawn = tf.random_uniform([])
+with tf.Session() as session:
+    print(session.run(drawn), session.run(drawn))
+""")
+    assert out == "0.63789964 0.8774011\n"
+
+
 @pytest.mark.slow
 def test_the_first_epochs_on_mnist(tmp_path, mnist_dir):
     out, _ = run_tf1(tmp_path, MNIST, flags=["--data-dir", mnist_dir])

@@ -37,7 +37,7 @@ print(parser.parse_args(), sys.argv[0], __name__, __file__, reader.read("here.tx
 if __name__ == "__main__":
     sys.exit(7)
 """, "--seeds", "5", "--lang", "ko", code=7, name="course/theirs.py")
-    assert out == ("Namespace(seeds='5', lang='ko') course/theirs.py __main__ course/theirs.py "
+    assert out == (f"Namespace(seeds='5', lang='ko') course/theirs.py __main__ {tmp_path}/course/theirs.py "
                    "read from the working folder\n")
     assert not err
 
@@ -60,7 +60,7 @@ def test_the_scripts_own_errors_come_out_as_they_are(tmp_path, source, last, kin
 @pytest.mark.parametrize("name, content, problem", [
     ("absent.py", None, "absent.py: cannot be read (No such file or directory): give the path"),
     ("theirs.txt", "", "theirs.txt: must be a .py or .ipynb file"),
-    ("theirs.ipynb", "{", "theirs.ipynb: not valid JSON"), ("theirs.ipynb", "{}", "theirs.ipynb: is not a notebook"),
+    ("theirs.ipynb", "{", "theirs.ipynb: is not a notebook"), ("theirs.ipynb", "{}", "theirs.ipynb: is not a notebook"),
     ("theirs.ipynb", '{"cells": [{"cell_type": "code", "source": 1}]}', "theirs.ipynb: is not a notebook"),
     ("theirs.ipynb", notebook("x = 1", "print x"), "theirs.ipynb, cell 2, line 1: this is Python 2")])
 def test_a_file_that_is_no_script_is_told_in_one_line(tmp_path, name, content, problem):
