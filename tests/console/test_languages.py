@@ -58,6 +58,7 @@ NOT_SAID = {
     user_script._PYTHON_2.pattern}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function or constant): why
     ("__init__.py", "__getattr__"): "Python's form of an AttributeError",
+    ("user_script.py", "__getattr__"): "Python's form of a NameError",
     ("log.py", "last_lines"): "the log of a training", ("log.py", "resumed_line"): "the log of a training",
     ("log.py", "diverged_line"): "the log of a training", ("driver.py", "_progress"): "the log of a sweep",
     ("published.py", "collect_figures"): "keys", ("checkpoint.py", "State"): "settings without a flag",
