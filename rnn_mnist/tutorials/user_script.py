@@ -176,7 +176,7 @@ def _cell_codes(source, name):
 
 
 def _without_magics(source, name):
-    """Return a cell's source with `pass` for IPython's lines, which are noted; %time only times what follows it.
+    """Return a cell's source with `pass` for IPython's lines, which are noted; %time only times what follows, %pylab imports.
 
     A cell that is indented as a whole is none the worse for it, as in IPython.
     """
@@ -194,9 +194,10 @@ def _without_magics(source, name):
             if not magic:
                 return textwrap.dedent("\n".join(lines))
         timed = re.match(r"\s*%{1,2}(?:time|capture)\b\s*(.*)", line)
-        if not timed:
+        kept = timed[1] if timed else "from pylab import *" if line.lstrip().startswith("%pylab") else None
+        if kept is None:
             note(text("passed over: {name}: {line}", name=name, line=line.strip()))
-        lines[lines.index(line)] = magic[1] + ((timed and timed[1]) or "pass")
+        lines[lines.index(line)] = magic[1] + (kept or "pass")
 
 
 def _place(frames):
