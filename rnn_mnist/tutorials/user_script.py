@@ -42,6 +42,7 @@ _PYTHON_2_NAMES = {
 _NOT_THEIRS = tuple(str(folder) + os.sep for folder in {
     *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), Path(__file__).resolve().parents[1],
     SCRIPTS})
+_PYLAB = "from pylab import *"
 _IPYTHONS = {"magic", "run_line_magic", "run_cell_magic", "system", "getoutput"}
 
 
@@ -176,9 +177,9 @@ def _cell_codes(source, name):
 
 
 def _without_magics(source, name):
-    """Return a cell's source with `pass` for IPython's lines, which are noted; %time only times what follows, %pylab imports.
+    """Return a cell's source with `pass` for IPython's lines, which are noted.
 
-    A cell that is indented as a whole is none the worse for it, as in IPython.
+    %time only times what follows it, %pylab imports. A cell that is indented as a whole is none the worse for it, as in IPython.
     """
     if source.lstrip().startswith("%%") and not re.match(r"\s*%%(time|capture)\b", source):
         note(text("passed over: {name}: {line}", name=name, line=source.strip().split("\n")[0]))
@@ -194,7 +195,7 @@ def _without_magics(source, name):
             if not magic:
                 return textwrap.dedent("\n".join(lines))
         timed = re.match(r"\s*%{1,2}(?:time|capture)\b\s*(.*)", line)
-        kept = timed[1] if timed else "from pylab import *" if line.lstrip().startswith("%pylab") else None
+        kept = timed[1] if timed else _PYLAB if line.lstrip().startswith("%pylab") else None
         if kept is None:
             note(text("passed over: {name}: {line}", name=name, line=line.strip()))
         lines[lines.index(line)] = magic[1] + (kept or "pass")

@@ -53,7 +53,7 @@ NOT_SAID = {
     "in batches", "instruction sets",  # keys of our own
     "pip install -r requirements.txt", "pip install -e .[sweep]", r"python scripts/(\w+)\.py",
     "python scripts/{}.py",  # commands
-    "tf.concat(values, axis)", "tf.split(value, num_or_size_splits, axis)",  # calls
+    "tf.concat(values, axis)", "tf.split(value, num_or_size_splits, axis)", "from pylab import *",  # code
     "model name", "<frozen importlib._bootstrap>", ".*deprecated and will be removed", "cannot import name '(\\w+)'",
     user_script._PYTHON_2.pattern}  # looked for in others' texts
 ALWAYS_ENGLISH = {  # (file, function or constant): why
