@@ -177,9 +177,9 @@ def _cell_codes(source, name):
 
 
 def _without_magics(source, name):
-    """Return a cell's source with `pass` for IPython's lines, which are noted.
+    """Return a cell's source with `pass` for IPython's lines, which are noted; but %time and %pylab.
 
-    %time only times what follows it, %pylab imports. A cell that is indented as a whole is none the worse for it, as in IPython.
+    A cell that is indented as a whole is none the worse for it, as in IPython.
     """
     if source.lstrip().startswith("%%") and not re.match(r"\s*%%(time|capture)\b", source):
         note(text("passed over: {name}: {line}", name=name, line=source.strip().split("\n")[0]))
@@ -190,15 +190,15 @@ def _without_magics(source, name):
             ast.parse("\n".join(lines))
             return "\n".join(lines)
         except (SyntaxError, ValueError) as error:
-            line = lines[min(getattr(error, "lineno", None) or 1, len(lines)) - 1]
-            magic = _MAGIC.match(line)
+            i = min(getattr(error, "lineno", None) or 1, len(lines)) - 1
+            line, magic = lines[i], _MAGIC.match(lines[i])
             if not magic:
                 return textwrap.dedent("\n".join(lines))
         timed = re.match(r"\s*%{1,2}(?:time|capture)\b\s*(.*)", line)
         kept = timed[1] if timed else _PYLAB if line.lstrip().startswith("%pylab") else None
         if kept is None:
             note(text("passed over: {name}: {line}", name=name, line=line.strip()))
-        lines[lines.index(line)] = magic[1] + (kept or "pass")
+        lines[i] = magic[1] + (kept or "pass")
 
 
 def _place(frames):

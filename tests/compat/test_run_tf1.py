@@ -72,14 +72,14 @@ def test_a_file_that_is_no_script_is_told_in_one_line(tmp_path, name, content, p
 
 def test_a_notebook_runs_cell_by_cell(tmp_path):
     out, err = run_tf1(tmp_path, notebook(
-        "%pylab inline\n%matplotlib inline\nimport tensorflow as tf\n!pip install tensorflow==1.4\nx = int(np.abs(-3))\nx",
+        "%pylab inline\n%matplotlib inline\nimport tensorflow as tf\n!pip install keras\nx = int(np.abs(-3))\nx",
         ["y = x + 1\n", "y;"],
         "try:\n    %tensorflow_version 1.x\nexcept Exception:\n    pass\n%time z = y * 2\n'{}'.format(z)",
         "%%bash\nls\n", "    # indented\n    w = 1\n", "%%time\nprint(z"), code=1, name="theirs.ipynb")
     assert out == "3\n'8'\n"
     lines = [line for line in err.splitlines() if line.startswith("passed over: ")]
     assert lines == ["passed over: theirs.ipynb, cell 1: %matplotlib inline",
-                     "passed over: theirs.ipynb, cell 1: !pip install tensorflow==1.4",
+                     "passed over: theirs.ipynb, cell 1: !pip install keras",
                      "passed over: theirs.ipynb, cell 3: %tensorflow_version 1.x",
                      "passed over: theirs.ipynb, cell 4: %%bash"]
     assert 'File "theirs.ipynb, cell 6", line 2' in err and "SyntaxError" in err
