@@ -118,7 +118,10 @@ def draw(page, strokes):
         for place in places[1:]:
             page.mouse.move(*place, steps=5)
         page.mouse.up()
-    page.wait_for_function("pad.probabilities !== null")
+    # The pad is drawn before the next picture of the screen, by what asked for that first. The page's policy forbids
+    # playwright's wait_for_function, which evaluates its condition within the page; what is evaluated from here is not.
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.evaluate("pad.probabilities !== null")
 
 
 # ---- the network in the page ----
