@@ -1,5 +1,7 @@
 """Folders of data for the tests, and a fence: no test touches the user's caches or the network."""
 
+import dataclasses
+import functools
 import gzip
 import os
 
@@ -46,6 +48,19 @@ def _environments_language():
 def flag_words(monkeypatch):
     """Have messages name settings as on the command line: --n-valid 0 instead of n_valid=0."""
     monkeypatch.setattr(settings, "as_flags", True)
+
+
+@pytest.fixture(scope="module")
+def shared_graphs():
+    """Build the graph of each network once in a module: for tests of what is done with a network that is there.
+
+    Each session has variables of its own. How long a network is trained is no matter of its graph.
+    """
+    from rnn_mnist import session
+    build = functools.cache(session.build_graph)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "build_graph", lambda config: build(dataclasses.replace(config, epochs=1)))
+        yield
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from rnn_mnist.plots.sheet import Cell, draw_sheet
 from rnn_mnist.run import Run
 from rnn_mnist.train import train
 
+pytestmark = pytest.mark.usefixtures("shared_graphs")
 TOY = {"epochs": 2, "batch_size": 20, "n_valid": 100, "n_neurons": 20, "replicas": 1, "plots": False}
 
 
