@@ -122,6 +122,7 @@ def test_the_command_prints_the_graphs_figures_without_importing_tensorflow(toy_
     assert done.stdout.splitlines()[2:] == told_by_graph(Run(toy_run), pixels[None])[0][2:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [
     {}, {"activation": "relu", "pixels": "raw"}, {"activation": "sigmoid", "unroll": "fused"}, {"cell": "irnn"},
     {"cell": "lstm", "order": "columns"},
