@@ -1,7 +1,10 @@
 """Folders of data for the tests, and a fence: no test touches the user's caches or the network."""
 
+import dataclasses
+import functools
 import gzip
 import os
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -15,8 +18,22 @@ hypothesis.settings.register_profile("tests", deadline=None, derandomize=True,
                                      suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("tests")
 
+# A file is tested by one process: these take longest and are begun first, or one process would wait for the other.
+LONGEST = ("test_cells.py", "sweep/test_faults.py", "robustness/test_hostile.py", "sweep/test_cluster.py",
+           "robustness/test_machines.py", "test_fused.py", "scripts/test_benchmarking.py", "test_train.py",
+           "test_notebook.py", "robustness/test_interruptions.py", "export/test_saved_model.py",
+           "tutorials/test_reproduce.py", "scripts/test_scripts.py", "analysis/test_predict.py",
+           "analysis/test_picture.py", "robustness/test_damage.py")
+
 # The folder as data_dir is stored: absolute, without "..". CI sets one with "..".
 REAL_MNIST = os.environ.get("RNN_MNIST_DATA") and os.path.abspath(os.environ["RNN_MNIST_DATA"])
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first."""
+    places = {Path(__file__).parent / name: i for i, name in enumerate(LONGEST)}
+    assert all(path.exists() for path in places)
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +63,22 @@ def _environments_language():
 def flag_words(monkeypatch):
     """Have messages name settings as on the command line: --n-valid 0 instead of n_valid=0."""
     monkeypatch.setattr(settings, "as_flags", True)
+
+
+@functools.lru_cache(40)
+def _graph_of(config):
+    from rnn_mnist.graph import build_graph
+    return build_graph(config)
+
+
+@pytest.fixture
+def shared_graphs(monkeypatch):
+    """Build the graph of each network once, which takes most of a toy training: for tests of what is done with it.
+
+    Each session has variables of its own. How long a network is trained is no matter of its graph.
+    """
+    from rnn_mnist import session
+    monkeypatch.setattr(session, "build_graph", lambda config: _graph_of(dataclasses.replace(config, epochs=1)))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from rnn_mnist.graph import LOGITS, reset_graph
 from rnn_mnist.session import Network, on_cpu
 from rnn_mnist.tf1 import building, tf
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("shared_graphs")]
 RNG = np.random.RandomState(0)
 IMAGES = (RNG.rand(151, 28, 28) * 256 * (RNG.rand(151, 28, 28) < .3)).astype(np.uint8)
 LABELS = RNG.randint(10, size=151).astype(np.int32)

@@ -16,7 +16,7 @@ from rnn_mnist.tutorials.presets import PRESETS
 RNG = np.random.RandomState(2)
 IMAGES = (RNG.rand(40, 28, 28) * 256 * (RNG.rand(40, 28, 28) < .3)).astype(np.uint8)
 LABELS = RNG.randint(10, size=40).astype(np.int32)
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("shared_graphs")]
 MLP = with_settings(Config(replicas=1), model="mlp", hidden_sizes=(12, 9), batch_size=20, n_valid=0)
 # The function, and its derivative in terms of its value.
 ACTIVATIONS = {"sigmoid": (lambda x: 1 / (1 + np.exp(-x)), lambda h: h * (1 - h)),

@@ -28,6 +28,7 @@ from rnn_mnist.plots.sheet import Cell, draw_sheet
 from rnn_mnist.run import Run
 from rnn_mnist.train import train
 
+pytestmark = pytest.mark.usefixtures("shared_graphs")
 TOY = {"epochs": 2, "batch_size": 20, "n_valid": 100, "n_neurons": 20, "replicas": 1, "plots": False}
 
 
@@ -121,6 +122,7 @@ def test_the_command_prints_the_graphs_figures_without_importing_tensorflow(toy_
     assert done.stdout.splitlines()[2:] == told_by_graph(Run(toy_run), pixels[None])[0][2:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [
     {}, {"activation": "relu", "pixels": "raw"}, {"activation": "sigmoid", "unroll": "fused"}, {"cell": "irnn"},
     {"cell": "lstm", "order": "columns"},

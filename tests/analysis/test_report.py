@@ -32,6 +32,7 @@ from rnn_mnist.tutorials import command
 from rnn_mnist.tutorials.presets import PRESETS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.usefixtures("shared_graphs")
 TOY = {"epochs": 20, "unroll": "fused", "batch_size": 50, "n_valid": 100, "n_neurons": 20, "learning_rate": 0.01,
        "plots": False}
 IMAGES, _ = synthetic.draw(30, seed=9)
@@ -118,7 +119,10 @@ def draw(page, strokes):
         for place in places[1:]:
             page.mouse.move(*place, steps=5)
         page.mouse.up()
-    page.wait_for_function("pad.probabilities !== null")
+    # The pad is drawn before the next picture of the screen, by what asked for that first. The page's policy forbids
+    # playwright's wait_for_function, which evaluates its condition within the page; what is evaluated from here is not.
+    page.evaluate("new Promise(requestAnimationFrame)")
+    assert page.evaluate("pad.probabilities !== null")
 
 
 # ---- the network in the page ----

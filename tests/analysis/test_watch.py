@@ -1,13 +1,13 @@
 """Watching a digit and gradient through time: rows or steps in words and pictures, and the two scripts around them."""
 
 import importlib.util
-import subprocess
 import sys
 from types import SimpleNamespace
 
+import fork_server
 import numpy as np
 import pytest
-from helpers import ISA, refusal, user_environment, without_first_word
+from helpers import ISA, refusal, without_first_word
 from PIL import Image
 
 from rnn_mnist.analysis import gradients
@@ -22,6 +22,7 @@ from rnn_mnist.datasets import synthetic
 from rnn_mnist.plots import digits
 from rnn_mnist.train import train
 
+pytestmark = pytest.mark.usefixtures("shared_graphs")
 TOY = {"epochs": 1, "batch_size": 50, "n_valid": 100, "replicas": 1, "plots": False}
 IMAGES, LABELS = synthetic.draw(30, seed=5)
 NOT_IN_ROWS = [{"order": "columns"}, {"order": "reversed"}, {"order": "pixels"}, {"order": "permuted"},
@@ -311,10 +312,9 @@ def test_gradient_through_time_of_a_run_that_began_with_anothers_weights(toy_run
 def test_the_real_command_lines(toy_data_dir, tmp_path, flags, unit):
     def command(script, *words):
         """Return the lines that a script prints in a process of its own; it must succeed and say nothing else."""
-        done = subprocess.run([sys.executable, f"scripts/{script}.py", *map(str, words)], capture_output=True,
-                              text=True, env=user_environment())
-        assert (done.returncode, without_first_word(done.stderr)) == (0, "")
-        return done.stdout.splitlines()
+        code, out, err = fork_server.run(tmp_path, f"{script}.py", *words)
+        assert (code, without_first_word(err)) == (0, "")
+        return out.splitlines()
 
     command("train_rnn", *flags, "--data-dir", toy_data_dir, "--runs-dir", tmp_path, "--run-name", "a", "--epochs", 1,
             "--n-valid", 100, "--n-neurons", 4, "--no-plots", "--isa", ISA)

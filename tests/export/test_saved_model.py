@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fork_server
 import numpy as np
 import pytest
 from helpers import user_environment, without_first_word
@@ -21,7 +22,7 @@ from rnn_mnist.tf1 import tf
 from rnn_mnist.train import train
 from rnn_mnist.tutorials.presets import PRESETS
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("shared_graphs")]
 FORMS = {"rnn": ("rnn-rows", {"n_neurons": 10}),
          "odd": ("rnn-rows", {"n_neurons": 9, "n_steps": 14, "n_inputs": 56, "unroll": "static", "activation": "relu",
                                "bptt_steps": 5, "replicas": 1, "dropout": .2}),
@@ -227,5 +228,5 @@ def test_the_command_line(toy, tmp_path):
     command = done.stdout.splitlines()[-1].removeprefix("next : in Python, ")
     setup = "import numpy as np, tensorflow as tf; images = np.zeros([3, 28, 28], np.float32); "
     assert "logits" in python("-c", f"{setup}print({command})").stdout
-    missing = python("scripts/export.py", tmp_path / "none")
-    assert missing.returncode == 2 and missing.stderr.count("\n") == 1 and "no run directory" in missing.stderr
+    code, _, err = fork_server.run(tmp_path, "export.py", tmp_path / "none")
+    assert code == 2 and err.count("\n") == 1 and "no run directory" in err

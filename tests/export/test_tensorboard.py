@@ -25,6 +25,7 @@ from rnn_mnist.tutorials.presets import PRESETS
 from rnn_mnist.tutorials.weights_file import read_network
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.usefixtures("shared_graphs")
 TOY = {"data": "mnist", "epochs": 2, "batch_size": 50, "n_valid": 100, "plots": False, "histograms": True}
 
 

@@ -14,10 +14,13 @@ from helpers import user_environment, without_first_word
 from rnn_mnist.run import find_runs
 
 ROOT = Path(__file__).resolve().parents[2]
+PACED = str(Path(__file__).with_name("paced"))  # in front of the path of all that train here
 PATIENCE = 120  # seconds until something that must come counts as lost
 TOY = ("--n-valid", "100", "--batch-size", "20", "--data", "mnist")
-GRID = ("--cell", "basic,gru", "--n-neurons", "5,8", "--seeds", "0-2", "--epochs", "2", *TOY)
-LONG = ("--epochs", "60", "--n-neurons", "40", "--seeds", "0-3", *TOY)
+GRID = ("--cell", "basic,gru", "--n-neurons", "5,8", "--seeds", "0,1", "--epochs", "2", *TOY)
+EACH_LONG = ("--epochs", "24", "--n-neurons", "40", "--n-valid", "100", "--batch-size", "100", "--data", "mnist",
+             "--unroll", "fused", "--replicas", "1")
+LONG = (*EACH_LONG, "--seeds", "0-3")
 
 
 def wait_until(what, *processes):
@@ -60,7 +63,7 @@ class Cluster:
                    pem, "--tls-key", pem]
         if limit:
             command = ["bash", "-c", f'ulimit -f {limit}; exec "$@"', "worker", *command]
-        paths = [environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
+        paths = [PACED, environment.pop("PYTHONPATH", ""), str(ROOT), os.environ.get("PYTHONPATH", "")]
         with open(self.folder / f"{what}-{time.monotonic_ns()}.log", "w") as log:
             return subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, env={
                 **os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))})
@@ -102,6 +105,7 @@ class Command:
     """A running sweep."""
 
     def __init__(self, folder, *argv, **environment):
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [PACED, os.environ.get("PYTHONPATH", "")]))
         self.out, self.err = folder / "out.txt", folder / "err.txt"
         with open(self.out, "w") as out, open(self.err, "w") as err:
             self.process = subprocess.Popen(

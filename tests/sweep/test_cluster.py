@@ -18,12 +18,12 @@ def single(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("single")
     for cell in ("basic", "gru"):
         for n_neurons in (5, 8):
-            for seed in range(3):
+            for seed in range(2):
                 code, _, err = run_script(folder, "train_rnn.py", "--cell", cell, "--n-neurons", n_neurons, "--seed",
                                           seed, "--epochs", 2, *TOY, *data, "--no-plots")
                 assert code == 0, err
     found = digests(folder / "runs")
-    assert len(found) == len(set(found.values())) == 12
+    assert len(found) == len(set(found.values())) == 8
     return found
 
 
@@ -37,7 +37,7 @@ def test_on_this_machine(tmp_path, data, single, n_workers):
 def test_on_a_cluster_without_a_shared_folder_in_another_order(tmp_path, data, single, on_cluster):
     code, _, err = sweep(tmp_path, "--cell", "irnn", "--epochs", "1", *TOY, *data, *on_cluster)
     assert (code, err) == (0, "")
-    reversed_grid = ("--seeds", "2,1,0", "--n-neurons", "8,5", "--cell", "gru,basic", "--epochs", "2", *TOY)
+    reversed_grid = ("--seeds", "1,0", "--n-neurons", "8,5", "--cell", "gru,basic", "--epochs", "2", *TOY)
     # A path that means another folder in every process.
     code, _, err = sweep(tmp_path, *reversed_grid, *data, *on_cluster, "--runs-dir", "/proc/self/cwd/runs",
                          "--run-name", "s")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import fork_server
 import pytest
 from helpers import user_environment
 
@@ -61,8 +62,9 @@ def test_the_help_names_the_presets_of_the_scripts_own_model(name, model, n):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rnn-rows-100", "rnn-relu-3", "lstm-3", "permuted-gru"])
 def test_the_training_script_starts_from_a_preset(tmp_path, toy_data_dir, name):
-    script("train_rnn", "--experiment", name, "--epochs", 1, "--n-neurons", 5, "--n-valid", 100, "--n-subset", 200,
-           "--batch-size", 50, "--no-plots", "--data-dir", toy_data_dir, "--runs-dir", tmp_path)
-    (run,) = find_runs(tmp_path)
+    assert fork_server.run(tmp_path, "train_rnn.py", "--experiment", name, "--epochs", 1, "--n-neurons", 5,
+                           "--n-valid", 100, "--n-subset", 200, "--batch-size", 50, "--no-plots", "--data-dir",
+                           toy_data_dir)[0] == 0
+    (run,) = find_runs(tmp_path / "runs")
     changed = {"epochs": 1, "n_neurons": 5, "n_valid": 100, "n_subset": 200, "batch_size": 50, "data": "mnist"}
     assert run.config == with_settings(PRESETS[name].config, **changed) and run.result
