@@ -183,6 +183,7 @@ def test_numpys_global_generator_changes_nothing(train, run):
     assert train().result["weights"] == run.result["weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 def test_two_networks_are_open_side_by_side():
     """Their steps alternate, and each comes out as it does alone."""
@@ -204,6 +205,7 @@ def test_two_networks_are_open_side_by_side():
     assert np.array_equal(np.swapaxes(together, 0, 1), alone)
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 def test_two_runs_are_open_side_by_side(train, run):
     other = train(seed=5, n_neurons=11)

@@ -152,6 +152,7 @@ def difference_quotients(loss, weights, step=1e-6):
         yield name, direction, (loss(up) - loss(down)) / (2 * step)
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 @pytest.mark.parametrize(("kind", "layers", "bidirectional", "read"), slow_if_deep(READINGS))
 def test_logits_and_gradient_equal_numpys_and_difference_quotients_in_every_form(kind, layers, bidirectional, read):

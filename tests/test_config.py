@@ -257,6 +257,7 @@ def test_json_with_a_missing_key_or_no_object_is_refused(tmp_path):
         assert refusal(files.read_json, path).startswith(f"{path}: ")
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from([item.name for item in FIELDS]),
                        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())))
 def test_any_json_value_gives_settings_or_a_user_error(changes):

@@ -23,6 +23,7 @@ def load_toy(data_dir=None, **given):
     return load(data_dir, **{"n_valid": 5, "batch_size": 10, **given})
 
 
+@pytest.mark.slow
 # ---- the original ----
 
 def test_original_mnist_is_recognised_and_read_right(mnist_dir):

@@ -74,6 +74,7 @@ def call(tmp_path, toy_data_dir):
     return train
 
 
+@pytest.mark.slow
 def test_a_run_that_has_learned_is_not_told_that_it_guesses(call):
     run = call(n_neurons=40, learning_rate=0.003, epochs=30)
     assert run.result["acc_test"] > 0.25 and "GUESSING" not in (run.path / "log.txt").read_text()
@@ -156,6 +157,7 @@ def test_the_python_api_gives_the_bits_of_the_command_line(trained, call):
     assert call().result["weights"] == trained().result["weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 def test_two_threads_at_once_give_the_same_bits_as_one_after_the_other(call, monkeypatch):
     """Both outside the main thread, and with names of one second."""
@@ -211,12 +213,14 @@ def test_flag_changes_the_weights_and_is_recorded(trained, script, before, flags
     assert config_of(plain)[name] != config_of(changed)[name]
 
 
+@pytest.mark.slow
 def test_learning_rate_0_leaves_the_weights_as_they_began(trained):
     still = trained("--learning-rate", 0)
     assert still.result["weights"] == trained("--learning-rate", 0, "--epochs", 1).result["weights"]
     assert still.metrics[0]["acc_valid"] < .5
 
 
+@pytest.mark.slow
 # ---- what each setting does ----
 
 def test_bars_on_a_terminal_change_nothing_but_stderr(trained, train, capsys, monkeypatch):
@@ -236,6 +240,7 @@ def test_epochs_are_rows(trained):
     assert len(trained("--epochs", 3).metrics) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_graphs")
 def test_patience_stops_early_and_scores_the_best(train):
     run = train("--epochs", 12, "--patience", 2, "--learning-rate", 0.05)
@@ -301,6 +306,7 @@ def test_a_run_stopped_between_validations_goes_on_to_the_same_bits(call, tmp_pa
     assert outcome(resumed.path) == outcome(whole.path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_graphs")
 def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
     first = call(run_name="first")
@@ -312,6 +318,7 @@ def test_init_from_begins_with_the_weights_of_another_run(call, tmp_path):
     assert "init_weights" in (further.path / "log.txt").read_text().splitlines()[0]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_graphs")
 def test_a_run_that_has_begun_takes_no_other_weights(call):
     first, other = call(run_name="first"), call(run_name="other", seed=5)
@@ -322,6 +329,7 @@ def test_a_run_that_has_begun_takes_no_other_weights(call):
         assert (run.path / "config.json").read_text() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("shared_graphs")
 def test_a_validation_csv_that_is_not_the_runs_own_costs_nothing(call):
     run = call()
@@ -433,6 +441,7 @@ def test_resume_stores_the_absolute_path_of_a_relative_data_dir(train, toy_data_
     assert config_of(run)["data_dir"] == toy_data_dir
 
 
+@pytest.mark.slow
 def test_data_synthetic_says_so_everywhere(train, capsys):
     run = train("--data", "synthetic", "--n-subset", 300, "--epochs", 1, data_dir=None)
     out, err = capsys.readouterr()

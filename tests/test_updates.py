@@ -275,6 +275,7 @@ def toy_run(folder, data_dir, base=MLP, **settings):
     return train(base, data_dir=data_dir, runs_dir=folder, plots=False, **settings)
 
 
+@pytest.mark.slow
 def test_dropout_is_the_same_after_a_resume(tmp_path, toy_data_dir):
     whole = toy_run(tmp_path, toy_data_dir, dropout=0.5, epochs=2, run_name="whole")
     half = toy_run(tmp_path, toy_data_dir, dropout=0.5, epochs=1, run_name="half")
@@ -283,6 +284,7 @@ def test_dropout_is_the_same_after_a_resume(tmp_path, toy_data_dir):
     assert without.result["weights"] != whole.result["weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unroll", ["dynamic", "static", "fused"])
 def test_truncation_at_full_length_changes_no_bit(tmp_path, toy_data_dir, unroll):
     digests = [toy_run(tmp_path, toy_data_dir, Config(), epochs=1, n_neurons=10, batch_size=50, n_valid=0,

@@ -199,6 +199,7 @@ def difference(folder):
     return found, found and shown.difference_line(found, "a", "b")
 
 
+@pytest.mark.slow
 def test_two_groups_of_the_same_seeds_are_paired_whatever_other_runs_there_are(tmp_path):
     # Seed by seed 50, 40 and 60 images more of 10,000: mean .0050, standard error .0010 / sqrt 3, t(2) = 4.3027.
     make_group(tmp_path, "a", {1: 9500, 2: 9400, 3: 9600}, acc_valid=(.9, .95), n_neurons=300)
@@ -407,6 +408,7 @@ def pictures(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
 
 
+@pytest.mark.slow
 def test_named_runs_leave_the_picture_of_all_alone_and_each_comparison_has_its_own(folder):
     (folder / "comparison.png").write_text("of all")
     done = compare("a42", "a43", "going", cwd=folder)
@@ -418,6 +420,7 @@ def test_named_runs_leave_the_picture_of_all_alone_and_each_comparison_has_its_o
     assert (folder / "comparison.png").read_text() == "of all"
 
 
+@pytest.mark.slow
 def test_runs_of_several_folders_leave_nothing_in_the_folder_that_they_share(tmp_path):
     for i, part in enumerate("xyz"):
         make_run(tmp_path / part, "same", weights=f"{i}" * 64)  # different data: not to be paired
@@ -428,6 +431,7 @@ def test_runs_of_several_folders_leave_nothing_in_the_folder_that_they_share(tmp
     assert all(path.startswith(f"{tmp_path}/x/same/plots/comparison_same_") for path in written)
 
 
+@pytest.mark.slow
 def test_csv_and_json_draw_only_where_out_says(folder, tmp_path_factory):
     for form in ("--csv", "--json"):
         assert compare(form, folder).stderr == ""
@@ -450,6 +454,7 @@ def test_a_reader_that_has_gone_does_not_prevent_the_picture(folder):
     assert pictures(folder) == ["comparison.png"]
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_written_is_a_note_and_with_out_an_error(folder):
     (folder / "a42" / "plots").write_text("no folder")
     done = compare("a42", "a43", "a44", cwd=folder)
@@ -518,6 +523,7 @@ def test_two_runs_are_paired_on_the_same_test_images(two_runs):
     assert line.endswith("more than chance" if found["p_value"] < .05 else "may be chance")
 
 
+@pytest.mark.slow
 def test_two_runs_with_the_same_answers_are_said_to_have_them(two_runs, tmp_path):
     twin = shutil.copytree(two_runs[0].path, tmp_path / "twin")
     test = comparison.paired_test(*comparison.summarise_all([two_runs[0].path, twin]))

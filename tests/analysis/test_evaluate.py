@@ -137,6 +137,7 @@ def test_the_report_tells_the_figures(evaluated):
     assert len(korean) == len(english.splitlines())
 
 
+@pytest.mark.slow
 # ---- other rows, other data ----
 
 def test_other_rows_are_scored_as_numpy_scores_them_and_named(a_run, drawn):
@@ -158,6 +159,7 @@ def test_other_rows_are_scored_as_numpy_scores_them_and_named(a_run, drawn):
 
 
 
+@pytest.mark.slow
 def test_other_data_is_named_as_such_and_does_not_touch_the_runs_own_pictures(a_run, tmp_path):
     images = np.random.RandomState(0).randint(256, size=(30, 28, 28))
     folder = test_folder(tmp_path / "other", images, np.arange(30) % 7)
@@ -256,6 +258,7 @@ def test_the_command_prints_text_and_draws(a_run, evaluated):
     assert sorted(path.name for path in (a_run.path / "plots").iterdir()) == PICTURES
 
 
+@pytest.mark.slow
 def test_json_on_stdout_is_all_there_is_and_the_language_changes_nothing(a_run, evaluated, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["evaluate.py", str(a_run), "--json", "--lang", "ko"])
     with pytest.raises(SystemExit) as ended:

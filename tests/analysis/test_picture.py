@@ -333,6 +333,7 @@ def test_a_digit_of_several_parts_is_one(tmp_path):
         assert len(found_in(picture, tmp_path / "a.png")) == 1
 
 
+@pytest.mark.slow
 def test_hardly_any_of_mnists_digits_is_split(mnist_dir):
     eight, images = np.ones([3, 3]), read_arrays(mnist_dir)[0]
     several = [pixels for pixels in images[:20_000] if ndimage.label(pixels > 25, eight)[1] > 1]

@@ -180,6 +180,7 @@ def test_json_has_the_graphs_probabilities_in_full(toy_run, test_set, predict):
     assert told["probabilities"] == Run(toy_run).predict(test_set[0][3])[0].tolist()
 
 
+@pytest.mark.slow
 def test_weights_of_the_best_epoch_or_of_a_run_not_finished(toy_data_dir, test_set, tmp_path, asked):
     run = train(data_dir=toy_data_dir, runs_dir=tmp_path, **{**TOY, "learning_rate": .05, "patience": 2, "epochs": 30})
     state, images = checkpoint.find_state(run.path), test_set[0][:8]
@@ -376,6 +377,7 @@ def test_what_is_unlike_a_digit_is_answered_with_a_warning(toy_run, picture, tmp
     assert (code, err) == (0, "") and json.loads(out)[0]["warnings"][0].startswith("much ink (")
 
 
+@pytest.mark.slow
 def test_a_sheet_has_room_for_many_and_goes_on_on_another(tmp_path):
     p, picture = np.full(10, 0.1), Image.new("RGB", (60, 40), "white")
     cells = [Cell(f"{i} of a long name$ indeed.png", picture, (0.2, 0.1, 0.5, 0.9) if i % 2 else None,
@@ -431,6 +433,7 @@ def test_missing_run_and_run_without_checkpoint_are_refused(toy_run, picture, tm
     assert (code, out) == (2, "") and "checkpoint" in err and err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_standard_input_in_a_process_of_its_own(toy_run, picture):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     with open(picture, "rb") as file:

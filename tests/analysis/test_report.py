@@ -149,6 +149,7 @@ def test_every_network_gives_the_runs_logits(opened, run):
         assert np.ptp(expected[-1], axis=0).max() > 0.01  # it is not the same for all images
 
 
+@pytest.mark.slow
 def test_images_on_the_pad_are_read_as_the_run_reads_them(opened, run):
     page = opened(run.path / "report.html")
     images = np.array([in_mnists_form(image) for image in IMAGES[:12]])
@@ -169,6 +170,7 @@ def in_mnists_form(image):
     return moved
 
 
+@pytest.mark.slow
 def test_a_drawing_is_brought_into_mnists_form_as_predict_does_it(opened, run):
     page = opened(run.path / "report.html")
     for digit in (1, 4):
@@ -183,6 +185,7 @@ def test_a_drawing_is_brought_into_mnists_form_as_predict_does_it(opened, run):
         assert np.abs(seen - to_mnist(paper, "drawing").astype(int)).max() <= 3, digit
 
 
+@pytest.mark.slow
 # ---- the pad ----
 
 def test_a_digit_drawn_by_mouse_gets_its_bars_and_can_be_taken_back(opened, run):
@@ -229,6 +232,7 @@ def test_a_click_draws_a_dot_and_what_is_unusual_is_said_as_by_predict(opened, r
     assert len({line.split()[0] for lines in found for line in lines}) >= 5
 
 
+@pytest.mark.slow
 # ---- the page ----
 
 def test_the_page_says_all_in_both_languages_wide_and_on_a_phone(opened, run):

@@ -65,6 +65,7 @@ def test_a_run_without_checkpoints_is_repeated_to_the_bit(rerun, kept, tmp_path)
         "config.json", "environment.json", "log.txt", "metrics.csv", "result.json"]
 
 
+@pytest.mark.slow
 def test_two_repetitions_in_one_second_have_names_of_their_own(rerun, kept, tmp_path, monkeypatch):
     monkeypatch.setattr(time, "strftime", lambda *_: "20261121-120000")
     assert [rerun(kept)[0] for _ in range(2)] == [0, 0]

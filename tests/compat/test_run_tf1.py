@@ -103,6 +103,7 @@ def test_a_notebook_of_the_old_format(tmp_path):
     assert run_tf1(tmp_path, json.dumps(old), name="theirs.ipynb") == ("old\n", "")
 
 
+@pytest.mark.slow
 def test_figures_are_saved_where_no_window_opens(tmp_path):
     """Each that a window would have shown, the last of an animation, and what a cell of a notebook leaves."""
     (tmp_path / "theirs.ipynb").write_text(notebook(
@@ -179,6 +180,7 @@ rm.train(run_name="beside", **{settings})
     assert alone == beside
 
 
+@pytest.mark.slow
 def test_nothing_is_changed_where_the_wing_is_not_imported(tmp_path):
     """Every other module of ours, imported; TensorFlow is as it was, and the wing comes when it is asked for."""
     source = """

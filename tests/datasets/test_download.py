@@ -156,6 +156,7 @@ def test_a_fetch_left_alone_ends_though_the_mirror_goes_on_sending(cache, mirror
             assert not thread.is_alive()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["not there", "wrong content", "cut off", "endless", "dripping"])
 def test_second_mirror_stands_in_for_the_first(cache, mirror, monkeypatch, fault):
     monkeypatch.setattr(download, "WHOLE_TIME", 2 if fault == "dripping" else download.WHOLE_TIME)

@@ -306,6 +306,7 @@ def _damaged_files(draw):
     return files
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True, database=None)
 @given(_damaged_files())
 def test_damaged_bytes_give_a_refusal_or_sound_arrays(files):

@@ -90,6 +90,7 @@ def test_saved_model_and_npz_give_the_runs_logits_in_a_process_without_the_proje
     check_logits(*toy[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_keras_3_and_numpy_with_the_exported_weights_predict_the_same(toy, name):
     check_other_implementations(*toy[name])
@@ -134,6 +135,7 @@ def check_other_implementations(run, results):
         assert_same_classes(found, logits, bound)
 
 
+@pytest.mark.slow
 def test_in_the_runs_own_process_the_files_give_its_logits_to_the_bit(toy_data_dir, tmp_path):
     """150 neurons, for which the last rows of a minibatch, those that fill no block, are summed in another order."""
     for unroll in ("dynamic", "fused"):

@@ -72,6 +72,7 @@ def one_line(err):
     return err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_three_epochs_and_two_more_are_five(train, resume, whole, tmp_path):
     assert train("--epochs", 3).wait()[0] == 0
@@ -89,6 +90,7 @@ def of_interruptions(run):
     return [line for line in (run / "log.txt").read_text().splitlines() if line.startswith(("interrupted", "resumed"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mlp"])
 def test_the_log_tells_of_every_interruption_and_where_it_went_on(train, resume, whole, tmp_path):
     """By a signal within an epoch, by one at the end of an epoch, and by a kill, which cannot say so itself."""
@@ -264,6 +266,7 @@ def test_divergence_stops_the_run(train, tmp_path, epochs):
     assert Run(run).result is None
 
 
+@pytest.mark.slow
 def test_patience_survives_a_resume(train, resume, tmp_path):
     flags = ["--patience", 2, "--epochs", 40, "--learning-rate", 0.02]
     assert train(*flags).wait()[0] == 0

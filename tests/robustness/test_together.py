@@ -90,6 +90,7 @@ def test_two_exports_at_once(train, tmp_path):
     assert not [path for path in export.parent.iterdir() if path.name.startswith(".export")]
 
 
+@pytest.mark.slow
 def test_ten_trainings_that_start_in_one_second_are_ten_runs(train, tmp_path):
     """All write into one cache and one folder of runs, with names that are made of the time."""
     children = [train("--epochs", 2) for _ in range(10)]

@@ -75,6 +75,7 @@ def test_verbose_lets_tensorflow_speak(toy_data_dir, tmp_path):
     assert done.stdout.count("\n") == 5
 
 
+@pytest.mark.slow
 def test_data_mnist_never_falls_back(tmp_path):
     done = command("train_rnn.py", "--data", "mnist", "--runs-dir", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -186,6 +186,7 @@ def test_rnn_equals_the_graph_on_10000_images(tmp_path, mnist_dir):
     assert .91 < (by_numpy.argmax(axis=1) == labels).mean() < .95  # published after one epoch: .9288
 
 
+@pytest.mark.slow
 @pytest.mark.machine
 @pytest.mark.parametrize(("preset", "settings"), [
     ("rnn-rows", {"n_neurons": 10, "n_steps": 14, "n_inputs": 56, "activation": "relu", "n_valid": 100}),

@@ -296,6 +296,7 @@ def test_inference_with_a_weights_file(tmp_path, toy_data_dir, capsys):
     assert (folder / "numpy-inference.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_small_data_serve_inference_and_are_refused_in_time_where_an_experiment_does_not_fit(folder, tmp_path_factory):
     from rnn_mnist.tutorials.reproduce import reproduce
     weights, runs_dir = tmp_path_factory.mktemp("weights") / "mine.pkl", tmp_path_factory.mktemp("new") / "runs"
