@@ -20,6 +20,8 @@ from rnn_mnist.analysis.parts import split
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.datasets.files import read_arrays
 
+pytestmark = pytest.mark.slow
+
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 

@@ -32,7 +32,7 @@ from rnn_mnist.tutorials import command
 from rnn_mnist.tutorials.presets import PRESETS
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.usefixtures("shared_graphs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_graphs")]
 TOY = {"epochs": 20, "unroll": "fused", "batch_size": 50, "n_valid": 100, "n_neurons": 20, "learning_rate": 0.01,
        "plots": False}
 IMAGES, _ = synthetic.draw(30, seed=9)

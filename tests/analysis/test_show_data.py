@@ -16,6 +16,8 @@ from rnn_mnist.datasets.files import load_arrays, read_arrays
 from rnn_mnist.plots import data as data_plots
 from rnn_mnist.plots import style
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def toy(toy_data_dir):

@@ -22,7 +22,7 @@ from rnn_mnist.datasets import synthetic
 from rnn_mnist.plots import digits
 from rnn_mnist.train import train
 
-pytestmark = pytest.mark.usefixtures("shared_graphs")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_graphs")]
 TOY = {"epochs": 1, "batch_size": 50, "n_valid": 100, "replicas": 1, "plots": False}
 IMAGES, LABELS = synthetic.draw(30, seed=5)
 NOT_IN_ROWS = [{"order": "columns"}, {"order": "reversed"}, {"order": "pixels"}, {"order": "permuted"},

@@ -22,7 +22,7 @@ from rnn_mnist.tf1 import tf
 from rnn_mnist.train import train
 from rnn_mnist.tutorials.presets import PRESETS
 
-pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("shared_graphs")]
+pytestmark = [pytest.mark.slow, pytest.mark.machine, pytest.mark.usefixtures("shared_graphs")]
 FORMS = {"rnn": ("rnn-rows", {"n_neurons": 10}),
          "odd": ("rnn-rows", {"n_neurons": 9, "n_steps": 14, "n_inputs": 56, "unroll": "static", "activation": "relu",
                                "bptt_steps": 5, "replicas": 1, "dropout": .2}),

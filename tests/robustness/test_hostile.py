@@ -24,7 +24,7 @@ from rnn_mnist.console.machine import describe
 from rnn_mnist.console.settings import UserError
 from rnn_mnist.run import Run, find_runs
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 FLAGS = ["--hidden-sizes", 6, "--batch-size", 125, "--n-valid", 100, "--replicas", 1, "--no-plots", "--offline",
          "--no-eval-train"]
 ESCAPES = "x\x1b[31m\x9b2J\u202ey\nepoch : 000 acc_batch : 1.0000"  # what a terminal obeys, and a line of its own

@@ -20,7 +20,7 @@ from helpers import outcome, snapshot
 from rnn_mnist import checkpoint
 from rnn_mnist.run import Run
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 FLAGS = ["--epochs", 5, "--batch-size", 50, "--n-valid", 100, "--dropout", 0.2, "--no-plots", "--offline"]
 MODELS = {"rnn": ["train_rnn.py", "--n-neurons", 8, *FLAGS], "mlp": ["train_mlp.py", "--hidden-sizes", 8, *FLAGS]}
 SEED = int(os.environ.get("RNN_MNIST_KILL_SEED") or 1)

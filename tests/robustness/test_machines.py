@@ -106,11 +106,11 @@ print("digest", hashlib.sha256(synthetic.draw(300, seed=5)[0]).hexdigest())
 @x86
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="needs qemu-x86_64 (Debian's qemu-user) to emulate others")
-def test_emulated_processors_of_other_kinds_give_the_same_bits(toy_data_dir, tmp_path):
-    """None has AVX-512 nor what makes TensorFlow turn oneDNN's operations on by itself. All run at the same time."""
-    pythons = {"here": [sys.executable]} | {cpu: [
-        "qemu-x86_64", "-cpu", cpu, "-0", sys.executable, os.path.realpath(sys.executable)]
-        for cpu in ("Haswell", "EPYC-Milan")}
+def test_an_emulated_processor_of_the_other_maker_gives_the_same_bits(toy_data_dir, tmp_path):
+    """It has no AVX-512 nor what makes TensorFlow turn oneDNN's operations on by itself. Both run at the same time."""
+    other = "Haswell" if "AMD" in machine.describe()["cpu"] else "EPYC-Milan"
+    pythons = {"here": [sys.executable], other: [
+        "qemu-x86_64", "-cpu", other, "-0", sys.executable, os.path.realpath(sys.executable)]}
     processes = {cpu: subprocess.Popen([*python, "-c", EMULATED, toy_data_dir, tmp_path / cpu], cwd=ROOT, text=True,
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=user_environment())
                  for cpu, python in pythons.items()}
@@ -120,7 +120,7 @@ def test_emulated_processors_of_other_kinds_give_the_same_bits(toy_data_dir, tmp
         found[cpu] = [line for line in out.splitlines() if line.startswith("digest")]
         environment = Run(next((tmp_path / cpu).iterdir())).environment
         assert ("AVX512F" in environment["instruction_sets"].split()) <= (cpu == "here")
-    assert len(found["here"]) == 3 and found["Haswell"] == found["EPYC-Milan"] == found["here"]
+    assert len(found["here"]) == 3 and found[other] == found["here"]
 
 
 @pytest.mark.slow
