@@ -158,11 +158,34 @@ print(len(found), {seed for _, seed, _ in found}, [own for _, _, own in found if
 """
 
 
+CHANGED = "TensorFlow has changed what rnn_mnist/compat/seeds.py patches: read there what it must come to"
+
+
 def test_operations_without_a_seed_take_their_number_as_in_tensorflow_1(tmp_path):
     out, _ = run_tf1(tmp_path, SEEDS)
-    assert out.startswith("6 {42} [5] True ")
+    assert out.startswith("6 {42} [5] True "), CHANGED
     out, _ = run_tf1(tmp_path, SEEDS, flags=["--seeds", "tf2"])
     assert out.startswith("6 {42} [5] False [0, 1, 2]")
+
+
+def test_what_the_seeds_patch_is_as_it_was(tmp_path):
+    """The two private functions, and what TensorFlow 1.15 had in an LSTM's step and after its last."""
+    out, _ = run_tf1(tmp_path, START + """
+import inspect
+from tensorflow.python.framework import random_seed
+from tensorflow.python.ops import tensor_array_ops
+array = getattr(tensor_array_ops, "_GraphTensorArray", None)
+for function in (getattr(random_seed, "get_seed", None), getattr(array, "size", None)):
+    print([*inspect.signature(function).parameters] if function else "gone")
+""", flags=["--seeds", "tf2"])
+    assert out == "['op_seed']\n['self', 'name']\n", CHANGED
+    out, _ = run_tf1(tmp_path, START + """
+tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicLSTMCell(1), tf.zeros([1, 1, 1]), dtype=tf.float32)
+kinds = [operation.type for operation in tf.get_default_graph().get_operations()]
+split = kinds.index("Split")
+print(*kinds[split - 1:split + 1], "TensorArraySizeV3" in kinds)
+""")
+    assert out == "Const Split True\n", CHANGED
 
 
 def test_our_own_network_has_the_same_bits_in_the_same_process(tmp_path, toy_data_dir):
