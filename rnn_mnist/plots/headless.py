@@ -18,6 +18,6 @@ def show(*, block=None):
     if block or (block is None and not plt.isinteractive()):
         for number in plt.get_fignums():
             path = f"{Path(sys.argv[0]).stem}-figure-{next(_numbers)}.png"
-            plt.figure(number).savefig(path)
+            plt.figure(number).savefig(path, bbox_inches="tight")  # as notebooks do: no label is cut off
             note(text("written : {path}", path=path))
         plt.close("all")
